@@ -1,0 +1,51 @@
+//! Points at which a test can stop or fail the daemon, to prove that every state in between is recoverable.
+//!
+//! Without the cargo feature `failpoints` a point compiles to nothing. With it, `CARELOG_FAIL=NAME=ACTION[@N]` acts on the
+//! N-th passage (default 1) of the point NAME, `kill` by SIGKILL to ourselves and `error` by an I/O error (ENOSPC), and
+//! `CARELOG_FAIL_TRACE=FILE` appends the name of each point that is passed, so that a test can enumerate them.
+
+use std::io;
+
+/// Passes the point `name`.
+///
+/// # Errors
+/// The injected error, only in a build with the feature `failpoints` and only when the environment asks for it.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub const fn pass(_name: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Passes the point `name`.
+///
+/// # Errors
+/// The injected error, when the environment asks for it.
+#[cfg(feature = "failpoints")]
+pub fn pass(name: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+
+    if let Ok(trace) = std::env::var("CARELOG_FAIL_TRACE") {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(trace)?;
+        writeln!(file, "{name}")?;
+    }
+    let Ok(plan) = std::env::var("CARELOG_FAIL") else { return Ok(()) };
+    let Some((point, action)) = plan.split_once('=') else { return Ok(()) };
+    if point != name && point != "*" {
+        return Ok(());
+    }
+    let (action, nth) = action.split_once('@').unwrap_or((action, "1"));
+    let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    if nth.parse::<u64>() != Ok(passed) {
+        return Ok(());
+    }
+    match action {
+        "kill" => {
+            let _sent = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+            Ok(())
+        }
+        _ => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
+    }
+}

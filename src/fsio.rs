@@ -1,0 +1,1 @@
+//! Durable writes, private directories, disk space. The only place that fsyncs or renames.
