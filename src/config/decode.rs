@@ -132,7 +132,7 @@ fn access(reader: &mut Reader<'_, '_>) -> Access {
 }
 
 fn sources(document: &Document<'_>, problems: &mut Problems) -> (Vec<Source>, Vec<Origin>) {
-    if document.sources().is_empty() && problems.is_empty() {
+    if !document.mentions_sources() {
         problems.add(Origin::File, "source", "nothing is configured to be backed up; add a [[source]] section");
     }
     let mut named: BTreeMap<SourceName, Origin> = BTreeMap::new();

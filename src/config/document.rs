@@ -59,6 +59,7 @@ impl<'t> Fields<'t> {
 pub(super) struct Document<'t> {
     tables: BTreeMap<&'static str, Fields<'t>>,
     sources: Vec<Fields<'t>>,
+    mentions_sources: bool,
 }
 
 impl<'t> Document<'t> {
@@ -94,6 +95,11 @@ impl<'t> Document<'t> {
         &self.sources
     }
 
+    /// Whether `source` was written at all, if only in a form that had to be refused.
+    pub(super) const fn mentions_sources(&self) -> bool {
+        self.mentions_sources
+    }
+
     fn take_section(
         &mut self,
         section: &'static Section,
@@ -106,6 +112,7 @@ impl<'t> Document<'t> {
             problems.add(origin, section.name, "is not supported by this version yet; remove the section");
             return;
         }
+        self.mentions_sources |= section.form == Form::List;
         match (section.form, value.into_inner()) {
             (Form::Table, DeValue::Table(table)) => {
                 let fields = take_fields(section, section.name.to_owned(), origin, table, lines, problems);

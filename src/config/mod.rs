@@ -62,11 +62,10 @@ impl Config {
     /// As for [`Config::load`].
     pub fn parse(file: &Path, text: &str, environment: &Lookup<'_>) -> Result<Self, ConfigErrors> {
         let mut problems = problem::Problems::new(file);
-        let document = document::Document::parse(text, &mut problems);
-        if !problems.is_empty() && document.is_none() {
+        let Some(document) = document::Document::parse(text, &mut problems) else {
             return Err(problems.into_errors());
-        }
-        let draft = decode::draft(file, &document.unwrap_or_default(), environment, &mut problems);
+        };
+        let draft = decode::draft(file, &document, environment, &mut problems);
         check::places(&draft, &mut problems);
         if problems.is_empty() { Ok(draft.config) } else { Err(problems.into_errors()) }
     }
