@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, DEFAULT_FILE};
+use crate::config::{Config, ConfigErrors, DEFAULT_FILE};
 
 /// The command line.
 #[derive(Clone, Debug, Parser)]
@@ -147,9 +147,14 @@ pub fn print_valid(config: &Config) {
     }
 }
 
-/// Says what went wrong, with its causes, on stderr.
+/// Says what went wrong, with its causes, on stderr. Problems of the configuration stand alone on their lines, each
+/// beginning with file and line, so that editors find the place.
 pub fn print_error(error: &anyhow::Error) {
-    let _closed = writeln!(io::stderr().lock(), "carelogd: {error:#}");
+    let mut out = io::stderr().lock();
+    let _closed = match error.downcast_ref::<ConfigErrors>() {
+        Some(problems) => writeln!(out, "{problems}"),
+        None => writeln!(out, "carelogd: {error:#}"),
+    };
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ pub(super) fn places(draft: &Draft, problems: &mut Problems) {
         for earlier in &sources[..index] {
             if placed.overlaps(&earlier.path) {
                 let name = &earlier.source.name;
-                placed.report(problems, &format!("overlaps the source '{name}'; a restore of one would undo the other"));
+                placed
+                    .report(problems, &format!("overlaps the source '{name}'; a restore of one would undo the other"));
             }
         }
         if store.starts_with(&placed.path) {
@@ -33,7 +34,10 @@ pub(super) fn places(draft: &Draft, problems: &mut Problems) {
             );
             problems.add(draft.backup_dir.clone(), key_of_store(&draft.backup_dir), message);
         } else if placed.path.starts_with(&store) {
-            placed.report(problems, "lies within backup.dir, where only the daemon writes; choose another place for either");
+            placed.report(
+                problems,
+                "lies within backup.dir, where only the daemon writes; choose another place for either",
+            );
         }
         if placed.overlaps(&state_dir) {
             placed.report(problems, "overlaps daemon.state_dir, which a restore must not swap away; keep them apart");

@@ -166,11 +166,17 @@ fn name_trouble(source: &Source, named: &BTreeMap<SourceName, Origin>) -> Option
 
 fn source_settings(reader: &mut Reader<'_, '_>) -> Option<SourceSettings> {
     let kind = reader.required_text("type", "files", |text| match text.parse() {
-        Ok(SourceKind::Postgres) => Err("'postgres' is not supported by this version yet; remove the source".to_owned()),
+        Ok(SourceKind::Postgres) => {
+            Err("'postgres' is not supported by this version yet; remove the source".to_owned())
+        }
         Ok(kind) => Ok(kind),
         Err(_) => Err(format!("'{text}' is none of: json, files")),
     });
-    let path = reader.required_text("path", "/srv/carelog/data", absolute_path);
+    // A kind that is not known may do without a path; that it is missing would be a second message for one mistake.
+    let path = match kind {
+        Some(_) => reader.required_text("path", "/srv/carelog/data", absolute_path),
+        None => reader.text("path", absolute_path),
+    };
     match kind? {
         SourceKind::Json => {
             let exclude = reader.value("exclude", |v| value::list(v, json_exclusion)).unwrap_or_default();
