@@ -149,11 +149,7 @@ impl Client {
         }
     }
 
-    async fn ask_restore(
-        &mut self,
-        request: RestoreRequest,
-        to: Option<BorrowedFd<'_>>,
-    ) -> Result<Reply, ClientError> {
+    async fn ask_restore(&mut self, request: RestoreRequest, to: Option<BorrowedFd<'_>>) -> Result<Reply, ClientError> {
         let reply = self.request(&Request::Restore(RestoreRequest { to: to.is_some(), ..request })).await?;
         match (reply, to) {
             (Reply::SendDescriptor, Some(directory)) => self.pass_descriptor(directory).await,

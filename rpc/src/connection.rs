@@ -97,7 +97,11 @@ impl<In: Message, Out: Message> Connection<In, Out> {
             messages: PhantomData,
         };
         let ours = Hello::of_version(version);
-        connection.send_frame(ours.to_frame()).await?;
+        match connection.send_frame(ours.to_frame()).await {
+            // A daemon that turns us away has closed its end already, and what it said waits to be read.
+            Err(ConnectionError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            said => said?,
+        }
         let theirs = connection.receive_hello().await?;
         if theirs.protocol != PROTOCOL {
             return Err(ConnectionError::Protocol { ours, theirs });
@@ -208,8 +212,9 @@ impl Connection<Request, Reply> {
 fn read_error(error: io::Error, limit: usize) -> ConnectionError {
     match error.kind() {
         io::ErrorKind::InvalidData => ConnectionError::FrameTooLong { limit },
-        // tokio-util's word for an end in the middle of a frame.
-        io::ErrorKind::Other => ConnectionError::Closed,
+        // `Other` is tokio-util's word for an end in the middle of a frame, a reset the kernel's for a peer that went
+        // away without reading what it had been sent.
+        io::ErrorKind::Other | io::ErrorKind::ConnectionReset => ConnectionError::Closed,
         _ => ConnectionError::Io(error),
     }
 }

@@ -53,9 +53,7 @@ fn receive_now(stream: &UnixStream) -> io::Result<OwnedFd> {
     let invalid = |message| Err(io::Error::new(io::ErrorKind::InvalidData, message));
     match (received.bytes, byte[0], descriptors.pop()) {
         (0, ..) => Err(io::ErrorKind::UnexpectedEof.into()),
-        (_, MARKER, Some(descriptor))
-            if descriptors.is_empty() && !received.flags.contains(ReturnFlags::CTRUNC) =>
-        {
+        (_, MARKER, Some(descriptor)) if descriptors.is_empty() && !received.flags.contains(ReturnFlags::CTRUNC) => {
             Ok(descriptor)
         }
         (_, MARKER, Some(_)) => invalid("more than one descriptor came where one was asked for"),
