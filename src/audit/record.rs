@@ -246,7 +246,7 @@ mod tests {
                 r#""prev":"0000000000000000000000000000000000000000000000000000000000000000"}"#
             )
         );
-        assert_eq!(record.hash.to_string(), "GOLDEN");
+        assert_eq!(record.hash.to_string(), "c398ee64b3d5a9ca6f2979d8c5649bf63f7f333233b71bab34567222b30dafd0");
     }
 
     #[test]

@@ -130,7 +130,9 @@ pub fn sweep_temporaries(dir: &Path) -> io::Result<Vec<OsString>> {
     Ok(swept)
 }
 
-fn is_temporary(name: &OsStr) -> bool {
+/// Whether `name` is that of an unfinished [`write_durably`].
+#[must_use]
+pub fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
 }
 

@@ -1,1 +1,5 @@
 //! job.
+
+mod runner;
+
+pub use runner::Runner;
