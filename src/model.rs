@@ -156,6 +156,50 @@ impl JobState {
     }
 }
 
+word_enum! {
+    /// Why a job did not do what was asked; one per exit code of the client.
+    ErrorCode {
+        /// It failed.
+        Failed = "failed",
+        /// What was asked makes no sense.
+        Usage = "usage",
+        /// What it names does not exist.
+        NotFound = "not_found",
+        /// The person who asked may not.
+        NotPermitted = "not_permitted",
+        /// Damage was found.
+        Corruption = "corruption",
+        /// Something else is in the way at present.
+        Conflict = "conflict",
+        /// Refused for safety.
+        Refused = "refused",
+        /// Stopped on request.
+        Cancelled = "cancelled",
+    }
+}
+
+word_enum! {
+    /// What reading a whole backup found.
+    VerifyResult {
+        /// Every byte is what it was.
+        Passed = "passed",
+        /// Something is damaged or missing.
+        Failed = "failed",
+    }
+}
+
+word_enum! {
+    /// What became of an audited action.
+    AuditOutcome {
+        /// It was done.
+        Done = "done",
+        /// It was not allowed.
+        Refused = "refused",
+        /// It was tried and failed.
+        Failed = "failed",
+    }
+}
+
 /// Declares a UUIDv7 id type that prints and parses as the hyphenated form.
 macro_rules! id_type {
     ($(#[$meta:meta])* $name:ident) => {

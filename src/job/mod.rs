@@ -5,7 +5,6 @@
 
 mod backup;
 mod context;
-mod extract;
 mod failure;
 mod prune;
 mod restore;
@@ -19,11 +18,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
-pub use extract::{ArchiveListing, extract_archive, list_archive};
 pub use restore::RestorePlan;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};
 use crate::progress::Progress;
+
+/// Runs one job. The queue knows jobs only by this.
+pub trait Runner: Send + Sync {
+    /// Does the work of `job` and says what came of it. `directory` is where a restore into a directory writes. It looks
+    /// at `progress` for cancellation; a panic fails the job.
+    fn run(&self, job: &Job, directory: Option<OwnedFd>, progress: &Progress) -> JobEnd;
+}
 
 /// Runs jobs with the parts that are in force when each begins.
 #[derive(Debug)]
@@ -49,9 +54,10 @@ impl Jobs {
         *self.parts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parts);
     }
 
-    /// Runs one job to its end. `directory` is where a restore with `to_directory` writes.
-    #[must_use]
-    pub fn run(&self, job: &Job, progress: &Progress, directory: Option<OwnedFd>) -> JobEnd {
+}
+
+impl Runner for Jobs {
+    fn run(&self, job: &Job, directory: Option<OwnedFd>, progress: &Progress) -> JobEnd {
         let parts = self.parts();
         let cx = JobContext::new(&parts, job, progress);
         let ended = match &job.spec {

@@ -1,0 +1,73 @@
+//! What can go wrong in the catalog.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::model::{BackupId, JobId, JobState};
+
+/// Why the catalog did not do what was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// A newer program made it.
+    #[error(
+        "the catalog '{path}' has schema version {found}, this program knows versions up to {known}; \
+         start the newer carelogd that wrote it"
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// It could not be opened, for a reason that is not damage.
+    #[error("opening the catalog '{path}': {source}; it was left as it is")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Its file could not be made or moved.
+    #[error("the catalog '{path}': {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("the catalog: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A value could not be written as JSON.
+    #[error("the catalog: a value that cannot be stored: {0}")]
+    Unstorable(#[from] serde_json::Error),
+    /// A setting of the catalog is not what this program writes.
+    #[error("the catalog: '{value}' is no valid {name}")]
+    BadMeta {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// There is no such backup.
+    #[error("the catalog knows no backup {0}; `carelogctl list --all` shows every one")]
+    NoSuchBackup(BackupId),
+    /// There is no such job.
+    #[error("the catalog knows no job {0}; `carelogctl jobs --all` shows every one")]
+    NoSuchJob(JobId),
+    /// The job is not in the state that the change starts from.
+    #[error("job {id} is {found}, not {expected}")]
+    WrongState {
+        /// The job.
+        id: JobId,
+        /// Where it would have to be.
+        expected: JobState,
+        /// Where it is.
+        found: JobState,
+    },
+    /// A fail point asked for it.
+    #[error("the catalog: {0}")]
+    Injected(#[source] io::Error),
+}

@@ -1,0 +1,59 @@
+//! The restore job into a directory that the client opened: nothing live is touched, so nothing has to be saved first.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use serde_json::json;
+
+use super::context::JobContext;
+use super::failure::failure;
+use super::restore::{open_backup, selected_names};
+use crate::catalog::{JobError, JobOutcome, RestoreSpec};
+use crate::model::ErrorCode;
+use crate::source::{ExtractOptions, Extraction};
+
+pub(super) fn run(
+    cx: &JobContext<'_>,
+    spec: &RestoreSpec,
+    directory: Option<OwnedFd>,
+) -> Result<JobOutcome, JobError> {
+    let directory = directory.ok_or_else(|| {
+        failure(ErrorCode::Failed, "the way to the target directory was lost", "ask for the restore again")
+    })?;
+    cx.note_restored(spec.backup);
+    let (_, archive, _lease) = open_backup(cx.parts, spec)?;
+    cx.begin_phase("extract")?;
+    require_empty(&directory)?;
+    let restore_point = archive.restore_point();
+    let names = selected_names(&archive, &spec.sources)?;
+    let selected = || restore_point.sources.iter().filter(|source| names.contains(&source.name));
+    cx.progress.expect(selected().map(|source| source.size_bytes).sum(), restore_point.totals.entries);
+    let members: Vec<String> = restore_point
+        .metadata
+        .sources
+        .iter()
+        .filter(|source| names.contains(&source.name))
+        .map(|source| source.member())
+        .collect();
+    let mut members = members;
+    members.sort_unstable();
+    let entries = members.iter().flat_map(|member| archive.entries(member.as_bytes()));
+    let options = ExtractOptions { threads: cx.parts.settings.threads, sync: true, ..ExtractOptions::default() };
+    let extraction = Extraction::new(&archive, directory.as_fd(), options, cx.progress);
+    let report = extraction.run(entries)?;
+    let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(report.warnings) };
+    outcome.notes.insert("files".to_owned(), json!(report.files));
+    outcome.notes.insert("bytes".to_owned(), json!(report.bytes));
+    Ok(outcome)
+}
+
+/// What is restored must not mix with what is there.
+fn require_empty(directory: &OwnedFd) -> Result<(), JobError> {
+    for entry in rustix::fs::Dir::read_from(directory).map_err(std::io::Error::from)? {
+        let entry = entry.map_err(std::io::Error::from)?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            let message = "the target directory is not empty";
+            return Err(failure(ErrorCode::Refused, message, "name a new or an empty directory"));
+        }
+    }
+    Ok(())
+}
