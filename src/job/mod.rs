@@ -1,1 +1,70 @@
-//! job.
+//! What jobs do, one file per kind. The queue hands a claimed job to [`Jobs`] and records what comes back.
+//!
+//! A job is given values ([`Parts`]), never the configuration. It never claims or ends jobs, and it leaves nothing behind
+//! when it fails or is cancelled: what it stages or writes removes itself on the way out.
+
+mod backup;
+mod context;
+mod extract;
+mod failure;
+mod prune;
+mod restore;
+mod restore_to;
+mod room;
+mod take;
+mod verify;
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use backup::{BackupPlan, PlannedSource};
+pub use context::{JobContext, Parts, Settings};
+pub use extract::{ArchiveListing, extract_archive, list_archive};
+pub use restore::RestorePlan;
+
+use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};
+use crate::progress::Progress;
+
+/// Runs jobs with the parts that are in force when each begins.
+#[derive(Debug)]
+pub struct Jobs {
+    parts: RwLock<Arc<Parts>>,
+}
+
+impl Jobs {
+    /// Jobs that work with `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: RwLock::new(Arc::new(parts)) }
+    }
+
+    /// The parts in force.
+    #[must_use]
+    pub fn parts(&self) -> Arc<Parts> {
+        Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other parts in force; jobs that run already go on with theirs.
+    pub fn replace_parts(&self, parts: Parts) {
+        *self.parts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parts);
+    }
+
+    /// Runs one job to its end. `directory` is where a restore with `to_directory` writes.
+    #[must_use]
+    pub fn run(&self, job: &Job, progress: &Progress, directory: Option<OwnedFd>) -> JobEnd {
+        let parts = self.parts();
+        let cx = JobContext::new(&parts, job, progress);
+        let ended = match &job.spec {
+            JobSpec::Backup(spec) => backup::run(&cx, spec),
+            JobSpec::Restore(spec) if spec.to_directory => restore_to::run(&cx, spec, directory).map(JobEnd::from),
+            JobSpec::Restore(spec) => restore::run(&cx, spec).map(JobEnd::from),
+            JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),
+            JobSpec::Prune(spec) => prune::run(&cx, spec).map(JobEnd::from),
+        };
+        ended.unwrap_or_else(|error| {
+            let backup_id = cx.restored_backup();
+            let safety_backup_id = cx.safety_backup();
+            JobOutcome { backup_id, safety_backup_id, ..JobOutcome::ended_by(error) }.into()
+        })
+    }
+}

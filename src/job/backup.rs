@@ -1,0 +1,75 @@
+//! The backup job.
+
+use super::context::{JobContext, Parts};
+use super::room;
+use super::take::{Taking, take};
+use crate::catalog::{BackupSpec, JobEnd, JobError, JobOutcome};
+use crate::model::{Class, SourceKind, SourceName};
+
+pub(super) fn run(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
+    let sources = cx.parts.select(spec.scope, &spec.sources)?;
+    let taking =
+        Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
+    let taken = take(cx, &taking)?;
+    let outcome = JobOutcome { backup_id: Some(taken.record.id), ..JobOutcome::done(taken.warnings) };
+    Ok(JobEnd { outcome, backup: Some(Box::new(taken.record)) })
+}
+
+/// What a backup would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupPlan {
+    /// The sources in their order.
+    pub sources: Vec<PlannedSource>,
+    /// Bytes that the archive is likely to take.
+    pub needed_bytes: u64,
+    /// Bytes free in the store.
+    pub free_bytes: u64,
+    /// What would be a refusal.
+    pub refusals: Vec<String>,
+}
+
+/// What a backup would read of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedSource {
+    /// Its name.
+    pub name: SourceName,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Where it is.
+    pub location: String,
+    /// Files and bytes, where counting them is cheap.
+    pub estimate: Option<crate::source::Estimate>,
+    /// What is wrong with it.
+    pub notes: Vec<String>,
+}
+
+impl BackupPlan {
+    /// Looks at everything that a backup by `spec` would look at before it begins. Changes nothing.
+    ///
+    /// # Errors
+    /// [`JobError`] when not even a plan can be made.
+    pub fn make(parts: &Parts, spec: &BackupSpec) -> Result<Self, JobError> {
+        let selected = parts.select(spec.scope, &spec.sources)?;
+        let mut refusals = Vec::new();
+        let mut sources = Vec::with_capacity(selected.len());
+        let mut checks = Vec::with_capacity(selected.len());
+        for source in &selected {
+            let check = source.check().unwrap_or_else(|error| {
+                refusals.push(format!("source '{}': {error}", source.name()));
+                crate::source::CheckReport::default()
+            });
+            sources.push(PlannedSource {
+                name: source.name().clone(),
+                kind: source.kind(),
+                location: source.metadata().location,
+                estimate: check.estimate,
+                notes: check.warnings.clone(),
+            });
+            checks.push(check);
+        }
+        let room = room::of_backup(parts, &selected, &checks)?;
+        refusals.extend(parts.store.check().err().map(|error| error.to_string()));
+        refusals.extend(room.require().err().map(|error| error.message));
+        Ok(Self { sources, needed_bytes: room.needed_bytes, free_bytes: room.free_bytes, refusals })
+    }
+}

@@ -1,0 +1,132 @@
+//! What a job is given.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use crate::archive::Codec;
+use crate::catalog::{Catalog, Job, JobError};
+use crate::clock::Clock;
+use crate::config::MinFree;
+use crate::model::{BackupId, ErrorCode, Scope, SourceKind, SourceName};
+use crate::progress::Progress;
+use crate::source::Source;
+use crate::store::{Leases, Store};
+
+/// The parts of the daemon that jobs work with.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Backups, jobs, audit trail.
+    pub catalog: Catalog,
+    /// Where archives live.
+    pub store: Arc<dyn Store>,
+    /// Who reads which archive.
+    pub leases: Leases,
+    /// The time.
+    pub clock: Clock,
+    /// The configured sources, in the order of the configuration.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// Decided values.
+    pub settings: Settings,
+}
+
+/// Decided values of the configuration that jobs need.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How archives are compressed.
+    pub codec: Codec,
+    /// Worker threads; 0 for one per core.
+    pub threads: usize,
+    /// What has to stay free in the store.
+    pub min_free: MinFree,
+    /// Name of this host, for the metadata.
+    pub host: String,
+}
+
+impl Parts {
+    /// The configured source of this name.
+    #[must_use]
+    pub fn source(&self, name: &SourceName) -> Option<&Arc<dyn Source>> {
+        self.sources.iter().find(|source| source.name() == name)
+    }
+
+    /// The configured sources that `scope` covers, only the `named` ones where any are.
+    ///
+    /// # Errors
+    /// When a name is not configured, or nothing is left.
+    pub fn select(&self, scope: Scope, named: &[SourceName]) -> Result<Vec<Arc<dyn Source>>, JobError> {
+        if let Some(unknown) = named.iter().find(|name| self.source(name).is_none()) {
+            let names: Vec<&str> = self.sources.iter().map(|source| source.name().as_str()).collect();
+            return Err(JobError {
+                code: ErrorCode::NotFound,
+                message: format!("no source '{unknown}' is configured"),
+                hint: format!("the configured sources are: {}", names.join(", ")),
+            });
+        }
+        let wanted = |source: &&Arc<dyn Source>| {
+            covers(scope, source.kind()) && (named.is_empty() || named.contains(source.name()))
+        };
+        let selected: Vec<_> = self.sources.iter().filter(wanted).cloned().collect();
+        if selected.is_empty() {
+            return Err(JobError {
+                code: ErrorCode::Usage,
+                message: format!("scope '{scope}' covers none of the sources"),
+                hint: "use --scope all, or name sources that the scope covers".to_owned(),
+            });
+        }
+        Ok(selected)
+    }
+}
+
+/// Whether a scope covers a kind of source.
+const fn covers(scope: Scope, kind: SourceKind) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Database => matches!(kind, SourceKind::Json | SourceKind::Postgres),
+        Scope::Files => matches!(kind, SourceKind::Files),
+    }
+}
+
+/// One running job.
+#[derive(Debug)]
+pub struct JobContext<'a> {
+    /// The parts that were in force when it began.
+    pub parts: &'a Parts,
+    /// The job.
+    pub job: &'a Job,
+    /// Its progress and cancellation.
+    pub progress: &'a Progress,
+    restored: Cell<Option<BackupId>>,
+    safety: Cell<Option<BackupId>>,
+}
+
+impl<'a> JobContext<'a> {
+    pub(super) const fn new(parts: &'a Parts, job: &'a Job, progress: &'a Progress) -> Self {
+        Self { parts, job, progress, restored: Cell::new(None), safety: Cell::new(None) }
+    }
+
+    /// Begins a phase, and is the place where cancellation is seen between two.
+    pub(super) fn begin_phase(&self, name: &str) -> Result<(), JobError> {
+        self.progress.check_cancelled()?;
+        self.progress.begin_phase(name, self.parts.clock.now());
+        tracing::debug!(job_id = %self.job.id, "{name}");
+        Ok(())
+    }
+
+    /// Notes which backup is restored, so that a failed job says it too.
+    pub(super) fn note_restored(&self, id: BackupId) {
+        self.restored.set(Some(id));
+    }
+
+    /// Notes the safety backup, so that a failed job says it too.
+    pub(super) fn note_safety(&self, id: BackupId) {
+        self.safety.set(Some(id));
+    }
+
+    pub(super) const fn restored_backup(&self) -> Option<BackupId> {
+        self.restored.get()
+    }
+
+    pub(super) const fn safety_backup(&self) -> Option<BackupId> {
+        self.safety.get()
+    }
+}

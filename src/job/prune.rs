@@ -1,0 +1,77 @@
+//! The prune job: removes backups. What is held, read at the moment, or the last good backup of a source stays.
+
+use serde_json::json;
+
+use super::context::JobContext;
+use super::failure::failure;
+use crate::audit::{Actor, Entry};
+use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
+use crate::failpoint;
+use crate::model::{BackupState, Class, ErrorCode, SourceName};
+use crate::store::StoreError;
+
+pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
+    let mut bytes = 0;
+    for id in &spec.backups {
+        let backup = cx.parts.catalog.backup(*id)?;
+        cx.begin_phase(&backup.filename)?;
+        remove(cx, &backup, &spec.reason)?;
+        bytes += backup.size_bytes;
+    }
+    let only = match &spec.backups[..] {
+        [only] => Some(*only),
+        _ => None,
+    };
+    let mut outcome = JobOutcome { backup_id: only, ..JobOutcome::done(Vec::new()) };
+    outcome.notes.insert("summary".to_owned(), json!(format!("{} backups removed", spec.backups.len())));
+    outcome.notes.insert("bytes".to_owned(), json!(bytes));
+    Ok(outcome)
+}
+
+fn remove(cx: &JobContext<'_>, backup: &BackupRecord, reason: &str) -> Result<(), JobError> {
+    let name = backup.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
+    let now = cx.parts.clock.now();
+    if let Some(hold) = backup.holds.iter().find(|hold| hold.until.is_none_or(|until| until > now)) {
+        let message = format!("{} is held by {}: {}", backup.filename, hold.who, hold.why);
+        return Err(failure(ErrorCode::Refused, message, "`carelogctl release BACKUP -m REASON` ends its holds"));
+    }
+    if let Some(source) = last_good_of(cx, backup)? {
+        let message = format!("{} is the last good backup of source '{source}'", backup.filename);
+        return Err(failure(ErrorCode::Refused, message, "take another one first: `carelogctl backup`"));
+    }
+    let Some(_removal) = cx.parts.leases.remove(backup.id) else {
+        let message = format!("{} is being read by another job", backup.filename);
+        return Err(failure(ErrorCode::Conflict, message, "`carelogctl jobs` shows it; try again when it is done"));
+    };
+    let entry = Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.delete", backup.id)
+        .with("filename", &backup.filename)
+        .because(reason);
+    cx.parts.catalog.remove_backup(backup.id, &entry)?;
+    failpoint::pass("prune.forgotten")?;
+    match cx.parts.store.remove(&name) {
+        Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A configured source of which this is the only backup that can be restored.
+fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<SourceName>, JobError> {
+    if backup.state != BackupState::Available || backup.class != Class::Backup {
+        return Ok(None);
+    }
+    for held in &backup.sources {
+        if cx.parts.source(&held.name).is_none() {
+            continue;
+        }
+        let filter = BackupFilter {
+            limit: Some(2),
+            source: Some(held.name.clone()),
+            class: Some(Class::Backup),
+            ..BackupFilter::default()
+        };
+        if cx.parts.catalog.list_backups(&filter)?.iter().all(|other| other.id == backup.id) {
+            return Ok(Some(held.name.clone()));
+        }
+    }
+    Ok(None)
+}

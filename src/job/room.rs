@@ -1,0 +1,62 @@
+//! Is there room for a backup? Asked before it begins, because a disk that fills up half-way helps nobody.
+
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+
+use super::context::Parts;
+use super::failure::failure;
+use crate::catalog::{BackupFilter, JobError};
+use crate::model::{ErrorCode, SourceName};
+use crate::source::{CheckReport, Source};
+
+/// How much an archive is likely to take, and how much there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// By estimate.
+    pub(super) needed_bytes: u64,
+    pub(super) free_bytes: u64,
+    /// What has to stay free besides.
+    pub(super) reserved_bytes: u64,
+}
+
+impl Room {
+    /// Refuses what would leave less than is reserved.
+    pub(super) fn require(self) -> Result<(), JobError> {
+        if self.free_bytes >= self.needed_bytes.saturating_add(self.reserved_bytes) {
+            return Ok(());
+        }
+        let size = |bytes| ByteSize::b(bytes).to_string();
+        Err(failure(
+            ErrorCode::Refused,
+            format!(
+                "not enough room for a backup: about {} are needed and {} have to stay free, {} are free",
+                size(self.needed_bytes),
+                size(self.reserved_bytes),
+                size(self.free_bytes)
+            ),
+            "free space where the store is, remove a backup (`carelogctl delete`), or lower [backup] min_free",
+        ))
+    }
+}
+
+/// Estimates a backup of `sources`: what the newest backup that holds each took, or else what is to be read.
+pub(super) fn of_backup(parts: &Parts, sources: &[Arc<dyn Source>], checks: &[CheckReport]) -> Result<Room, JobError> {
+    let mut needed_bytes = 0_u64;
+    for (source, check) in sources.iter().zip(checks) {
+        let to_read = check.estimate.map_or(0, |estimate| estimate.bytes);
+        needed_bytes = needed_bytes.saturating_add(stored_size(parts, source.name())?.unwrap_or(to_read));
+    }
+    let space = parts.store.space()?;
+    let reserved_bytes = parts.settings.min_free.bytes_of(space.total_bytes);
+    Ok(Room { needed_bytes, free_bytes: space.free_bytes, reserved_bytes })
+}
+
+/// What a source takes in the newest archive that holds it: its share by content of that archive's size.
+fn stored_size(parts: &Parts, source: &SourceName) -> Result<Option<u64>, JobError> {
+    let filter = BackupFilter { limit: Some(1), source: Some(source.clone()), ..BackupFilter::default() };
+    let Some(newest) = parts.catalog.list_backups(&filter)?.into_iter().next() else { return Ok(None) };
+    let share = newest.sources.iter().find(|held| held.name == *source).map_or(0, |held| held.size_bytes);
+    let product = u128::from(newest.size_bytes) * u128::from(share);
+    Ok(Some(u64::try_from(product / u128::from(newest.raw_bytes.max(1))).unwrap_or(u64::MAX)))
+}
