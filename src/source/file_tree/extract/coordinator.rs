@@ -1,0 +1,248 @@
+//! Goes through the entries in order: makes directories, links and nodes itself and hands files to the workers.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use crossbeam_channel::Sender;
+
+use super::super::super::apply::failed;
+use super::super::super::error::StageError;
+use super::super::super::shown::shown;
+use super::super::open::directory_beneath;
+use super::Shared;
+use super::branch::Branch;
+use super::layout::Layout;
+use super::links::Links;
+use super::paths::{objection, split_name};
+use super::report::Damage;
+use super::special;
+use super::unit::{FileToMake, Piece, SpanningFile, Task, Unit, WholeFile};
+use super::worker::make_file;
+use crate::archive::reader::ChunkLocation;
+use crate::archive::{Content, Entry, EntryKind, Meta, ReadError};
+use crate::model::Sha256;
+
+/// A unit with so many tasks is handed out even if its frame goes on: empty files have no frame that ends.
+const TASKS_PER_UNIT: usize = 4096;
+
+/// The thread that reads the manifest.
+pub(super) struct Coordinator<'a> {
+    shared: &'a Shared<'a>,
+    units: Sender<Unit>,
+    branch: Branch<'a>,
+    unit: Unit,
+    links: Links,
+    /// Path of the entry before.
+    last: Vec<u8>,
+    /// Directories made, for their metadata at the end: with their member path and where it begins below the target.
+    directories: Vec<(Box<[u8]>, Meta)>,
+    directories_made: u64,
+    others_made: u64,
+}
+
+impl<'a> Coordinator<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>, units: Sender<Unit>) -> Result<Self, StageError> {
+        let links = Links::new(shared.target).map_err(|error| failed("listing", &shared.options.strip, error))?;
+        Ok(Self {
+            shared,
+            units,
+            branch: Branch::new(shared.target),
+            unit: Unit::default(),
+            links,
+            last: Vec::new(),
+            directories: Vec::new(),
+            directories_made: 0,
+            others_made: 0,
+        })
+    }
+
+    /// Extracts everything; returns how many directories and how many links, pipes and devices were made. Returns early, without an error of its own, when a worker failed.
+    pub(super) fn run(
+        mut self,
+        entries: impl Iterator<Item = Result<Entry, ReadError>>,
+    ) -> Result<(u64, u64), StageError> {
+        for entry in entries {
+            self.shared.progress.check_cancelled()?;
+            if self.shared.has_failed() {
+                return Ok((self.directories_made, self.others_made));
+            }
+            self.entry(entry?)?;
+        }
+        self.make_links()?;
+        if !self.shared.has_failed() {
+            self.finish_directories()?;
+        }
+        Ok((self.directories_made, self.others_made))
+    }
+
+    fn entry(&mut self, entry: Entry) -> Result<(), StageError> {
+        if self.last >= entry.path {
+            // Not one member's damage: with the order gone, nothing can be said of what is in the archive.
+            return Err(damaged(&entry.path, "the manifest is not in order"));
+        }
+        self.last.clone_from(&entry.path);
+        let strip = self.shared.options.strip.as_slice();
+        let Some(path) = entry.path.strip_prefix(strip) else {
+            return Err(damaged(&entry.path, "it lies outside of its source"));
+        };
+        if let Some(objection) = objection(path, &entry.kind) {
+            return self.skip(&entry.path, None, objection);
+        }
+        let (directory, name) = match entry.kind {
+            EntryKind::Directory => (path, path),
+            _ => split_name(path),
+        };
+        self.directories_made +=
+            self.branch.go_to(directory).map_err(|error| failed("making the folder of", &entry.path, error))?;
+        match &entry.kind {
+            EntryKind::Directory => {
+                self.shared.progress.add_files(1);
+                self.directories.push((entry.path.into_boxed_slice(), entry.meta));
+                Ok(())
+            }
+            EntryKind::File(_) => self.file(entry),
+            EntryKind::Hardlink(target) => {
+                let Some(target) = target.strip_prefix(strip) else {
+                    return self.skip(&entry.path, None, "it is a hard link out of its source");
+                };
+                match self.links.add(entry.path.clone(), path.to_vec(), target.to_vec()) {
+                    Ok(false) => Ok(()),
+                    Ok(true) => self.make_links(),
+                    Err(objection) => self.skip(&entry.path, None, objection),
+                }
+            }
+            _ => {
+                let fd =
+                    self.branch.directory().map_err(|error| failed("opening the folder of", &entry.path, error))?;
+                if special::make(self.shared, fd, name, &entry)? {
+                    self.others_made += 1;
+                }
+                self.shared.progress.add_files(1);
+                Ok(())
+            }
+        }
+    }
+
+    fn file(&mut self, entry: Entry) -> Result<(), StageError> {
+        let Entry { path: member, meta, kind: EntryKind::File(content) } = entry else { return Ok(()) };
+        let layout = match Layout::of(&content) {
+            Ok(layout) => layout,
+            Err(reason) => return self.skip(&member, None, reason),
+        };
+        let pieces = match self.locate(&content) {
+            Ok(pieces) => pieces,
+            Err(Unlocated::Damaged(chunk, reason)) => return self.skip(&member, Some(chunk), &reason),
+            Err(Unlocated::Fatal(error)) => return Err(error.into()),
+        };
+        let file = FileToMake { member, start: self.shared.options.strip.len(), meta, layout };
+        match pieces.split_first() {
+            None => self.add(None, Task::Whole(WholeFile { file, pieces: Vec::new() })),
+            Some(((frame, _), rest)) if rest.iter().all(|(other, _)| other == frame) => {
+                let frame = Some(*frame);
+                let pieces = pieces.into_iter().map(|(_, piece)| piece).collect();
+                self.add(frame, Task::Whole(WholeFile { file, pieces }))
+            }
+            Some(_) => self.spanning(file, pieces),
+        }
+    }
+
+    /// A file in several frames is made here; whoever writes its last piece finishes it.
+    fn spanning(&mut self, file: FileToMake, pieces: Vec<(u32, Piece)>) -> Result<(), StageError> {
+        let (_, name) = split_name(file.path());
+        let fd: OwnedFd = {
+            let directory =
+                self.branch.directory().map_err(|error| failed("opening the folder of", &file.member, error))?;
+            make_file(directory, name, &file)?
+        };
+        let pieces_left = AtomicUsize::new(pieces.len());
+        let file = Arc::new(SpanningFile { file, fd, pieces_left, is_damaged: AtomicBool::new(false) });
+        for (frame, piece) in pieces {
+            self.add(Some(frame), Task::Piece(Arc::clone(&file), piece))?;
+        }
+        Ok(())
+    }
+
+    /// Where each chunk of a content lies.
+    fn locate(&self, content: &Content) -> Result<Vec<(u32, Piece)>, Unlocated> {
+        let mut content_offset = 0;
+        let mut pieces = Vec::with_capacity(content.chunks.len());
+        for chunk in &content.chunks {
+            let location = match self.shared.archive.locate(&chunk.id) {
+                Ok(location) => location,
+                Err(ReadError::Io(error)) => return Err(Unlocated::Fatal(ReadError::Io(error))),
+                Err(error) => return Err(Unlocated::Damaged(chunk.id, error.to_string())),
+            };
+            let ChunkLocation { frame, offset: frame_offset, length } = location;
+            if length != chunk.length {
+                let reason = format!("the chunk {} has another length than the manifest says", chunk.id);
+                return Err(Unlocated::Damaged(chunk.id, reason));
+            }
+            pieces.push((frame, Piece { chunk: *chunk, frame_offset, content_offset }));
+            content_offset += u64::from(chunk.length);
+        }
+        Ok(pieces)
+    }
+
+    /// Puts a task to the unit of its frame, handing out the one before if that is of another.
+    fn add(&mut self, frame: Option<u32>, task: Task) -> Result<(), StageError> {
+        let fits = frame.is_none() || self.unit.frame.is_none() || self.unit.frame == frame;
+        if !fits || self.unit.tasks.len() >= TASKS_PER_UNIT {
+            self.hand_out()?;
+        }
+        self.unit.frame = self.unit.frame.or(frame);
+        self.unit.tasks.push(task);
+        Ok(())
+    }
+
+    fn hand_out(&mut self) -> Result<(), StageError> {
+        let unit = std::mem::take(&mut self.unit);
+        if unit.tasks.is_empty() {
+            return Ok(());
+        }
+        self.shared.in_flight.launch();
+        // Only workers that panicked stop receiving; the scope passes the panic on.
+        self.units.send(unit).map_err(|_| damaged(&self.shared.options.strip, "the extraction was broken off"))
+    }
+
+    fn make_links(&mut self) -> Result<(), StageError> {
+        self.hand_out()?;
+        self.shared.in_flight.wait();
+        if self.shared.has_failed() {
+            return Ok(());
+        }
+        let made = self.links.make(self.shared)?;
+        self.others_made += made;
+        self.shared.progress.add_files(made);
+        Ok(())
+    }
+
+    /// Deepest first, so that nothing made in a directory changes its time afterwards.
+    fn finish_directories(&mut self) -> Result<(), StageError> {
+        let strip = self.shared.options.strip.len();
+        for (member, meta) in self.directories.drain(..).rev() {
+            let fd = directory_beneath(self.shared.target, &member[strip..])
+                .map_err(|error| failed("opening", &member, error))?;
+            self.shared.applier.to_open(
+                std::os::fd::AsFd::as_fd(&fd),
+                &meta,
+                &member,
+                &self.shared.tally.shortfalls,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn skip(&self, member: &[u8], chunk: Option<Sha256>, reason: &str) -> Result<(), StageError> {
+        self.shared.damaged(Damage { member: shown(member), chunk, reason: reason.to_owned() })
+    }
+}
+
+enum Unlocated {
+    Damaged(Sha256, String),
+    Fatal(ReadError),
+}
+
+fn damaged(member: &[u8], reason: &str) -> StageError {
+    StageError::Damaged { member: shown(member), chunk: None, reason: reason.to_owned() }
+}

@@ -1,0 +1,133 @@
+//! Says what a restore of a tree would do, and refuses where it could not be done whole.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::super::SourcePlan;
+use super::super::error::{SourceError, StageError};
+use super::super::facts::Facts;
+use super::super::place::Place;
+use super::super::swap::SwapMethod;
+use super::diff::{Difference, differences};
+use super::exclude::Rules;
+use super::mounts;
+use super::{FileTree, open_root};
+use crate::archive::{ArchiveReader, EntryKind, SourceMetadata, SourceSummary};
+use crate::model::SourceKind;
+use crate::progress::Progress;
+
+/// What an archive says of one of its sources.
+pub(super) struct Held<'a> {
+    pub(super) metadata: &'a SourceMetadata,
+    pub(super) summary: Option<&'a SourceSummary>,
+    /// The rules of the time of the backup: what it left out is not its business.
+    pub(super) rules: Rules,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn of(tree: &FileTree, archive: &'a ArchiveReader) -> Result<Self, StageError> {
+        let point = archive.restore_point();
+        let metadata = point
+            .metadata
+            .sources
+            .iter()
+            .find(|source| source.name == tree.name && source.kind == SourceKind::Files)
+            .ok_or_else(|| StageError::NotInBackup { name: tree.name.to_string() })?;
+        let summary = point.sources.iter().find(|source| source.name == tree.name);
+        let rules = Rules::new(&metadata.exclude)?;
+        Ok(Self { metadata, summary, rules })
+    }
+}
+
+pub(super) fn plan(tree: &FileTree, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
+    refuse_mounts(&tree.root)?;
+    let held = Held::of(tree, archive)?;
+    let live = live_root(&tree.root)?;
+    let mut notes = Vec::new();
+    if live.is_none() {
+        notes.push(format!("{} does not exist and is made", tree.root.display()));
+    } else {
+        notes.push(
+            "services and containers that hold this folder open or mount it go on seeing the replaced data until they \
+             are restarted"
+                .to_owned(),
+        );
+    }
+    let mut tally = Tally::default();
+    let prefix = held.metadata.member();
+    let entries = archive.entries(prefix.as_bytes());
+    differences(live, prefix.as_bytes(), &held.rules, true, entries, progress, &mut |difference| {
+        tally.count(&difference)
+    })?;
+    if tally.excluded > 0 {
+        notes.push(format!(
+            "{} live entries that the backup leaves out by configuration are kept where their folder is in the backup",
+            tally.excluded
+        ));
+    }
+    if let Some(summary) = held.summary.filter(|summary| !summary.warnings.is_empty()) {
+        notes.push(format!(
+            "the backup was made with {} warnings: what they name is missing from it or may be torn, first: {}",
+            summary.warnings.len(),
+            summary.warnings[0]
+        ));
+    }
+    Ok(SourcePlan {
+        name: tree.name.clone(),
+        kind: SourceKind::Files,
+        method: SwapMethod::ExchangeRoot,
+        destination: tree.root.clone(),
+        added: tally.added,
+        changed: tally.changed,
+        removed: tally.removed,
+        bytes: held.summary.map_or(0, |summary| summary.size_bytes),
+        notes,
+    })
+}
+
+/// The live root, if there is one. Something else in its place is an error: it would be exchanged unseen.
+pub(super) fn live_root(root: &Path) -> Result<Option<(OwnedFd, Facts)>, SourceError> {
+    match Place::of(root)?.facts()? {
+        None => Ok(None),
+        Some(_) => open_root(root).map(Some),
+    }
+}
+
+/// A tree with a mount at its root or below cannot be exchanged whole.
+pub(super) fn refuse_mounts(root: &Path) -> Result<(), SourceError> {
+    let points = mounts::at_or_below(root)?;
+    let Some(first) = points.first() else { return Ok(()) };
+    let more = if points.len() > 1 { format!(" (and {} more)", points.len() - 1) } else { String::new() };
+    Err(SourceError::Refused {
+        path: root.to_owned(),
+        reason: format!(
+            "{}{more} is a mount point, and a tree that is one or holds one cannot be exchanged whole; unmount it, or \
+             restore with --to into another folder",
+            first.display()
+        ),
+    })
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    added: u64,
+    changed: u64,
+    removed: u64,
+    excluded: u64,
+}
+
+impl Tally {
+    fn count(&mut self, difference: &Difference<'_>) {
+        match difference {
+            Difference::OnlyInBackup(_) => self.added += 1,
+            Difference::OnlyLive { .. } => self.removed += 1,
+            Difference::Excluded { .. } => self.excluded += 1,
+            // The times of folders change with every file in them and tell a person nothing.
+            Difference::Changed { entry, what } => {
+                if entry.kind != EntryKind::Directory || *what != "modification time" {
+                    self.changed += 1;
+                }
+            }
+        }
+    }
+}
