@@ -8,8 +8,7 @@ use crate::model::{Class, SourceKind, SourceName};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
     let sources = cx.parts.select(spec.scope, &spec.sources)?;
-    let taking =
-        Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
+    let taking = Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
     let taken = take(cx, &taking)?;
     let outcome = JobOutcome { backup_id: Some(taken.record.id), ..JobOutcome::done(taken.warnings) };
     Ok(JobEnd { outcome, backup: Some(Box::new(taken.record)) })

@@ -12,7 +12,6 @@ use crate::progress::Cancelled;
 use crate::source::{SnapshotError, SourceError, StageError};
 use crate::store::{BeingRemoved, StoreError};
 
-
 /// A failure with its next step.
 pub(super) fn failure(code: ErrorCode, message: impl ToString, hint: &str) -> JobError {
     JobError { code, message: message.to_string(), hint: hint.to_owned() }
@@ -31,7 +30,9 @@ impl From<StoreError> for JobError {
             StoreError::Foreign { .. } => (ErrorCode::Refused, "look at [backup] dir in the configuration"),
             StoreError::Held { .. } => (ErrorCode::Refused, "`carelogctl release BACKUP -m REASON` ends its holds"),
             StoreError::NotFound(_) => (ErrorCode::NotFound, "`carelogctl list` shows what is there"),
-            StoreError::BadSidecar { .. } => (ErrorCode::Failed, "`carelogctl verify` shows whether the archive is whole"),
+            StoreError::BadSidecar { .. } => {
+                (ErrorCode::Failed, "`carelogctl verify` shows whether the archive is whole")
+            }
             StoreError::Io { source, .. } => (ErrorCode::Failed, hint_of(source)),
         };
         failure(code, error, hint)
@@ -103,9 +104,11 @@ impl From<ReadError> for JobError {
                 failure(ErrorCode::Failed, error, hint)
             }
             ReadError::TooNew(_) => failure(ErrorCode::Failed, error, ""),
-            ReadError::NotAnArchive(_) | ReadError::Damaged(_) | ReadError::MissingChunk(_) => {
-                failure(ErrorCode::Corruption, error, "`carelogctl verify BACKUP` names what is hurt; choose another backup")
-            }
+            ReadError::NotAnArchive(_) | ReadError::Damaged(_) | ReadError::MissingChunk(_) => failure(
+                ErrorCode::Corruption,
+                error,
+                "`carelogctl verify BACKUP` names what is hurt; choose another backup",
+            ),
         }
     }
 }
@@ -148,7 +151,9 @@ fn hint_of(error: &io::Error) -> &'static str {
             "the disk is full: free space (`carelogctl delete` removes a backup) and try again"
         }
         io::ErrorKind::PermissionDenied => "carelogd runs without the right to do this: look at its unit and the owner",
-        io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only, perhaps after an error: look at dmesg",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is mounted read-only, perhaps after an error: look at dmesg"
+        }
         _ => "look at the disk and at the daemon's log: `journalctl -u carelogd`",
     }
 }

@@ -10,6 +10,7 @@ mod prune;
 mod restore;
 mod restore_to;
 mod room;
+mod runner;
 mod take;
 mod verify;
 
@@ -19,16 +20,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
 pub use restore::RestorePlan;
+pub use runner::Runner;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};
 use crate::progress::Progress;
-
-/// Runs one job. The queue knows jobs only by this.
-pub trait Runner: Send + Sync {
-    /// Does the work of `job` and says what came of it. `directory` is where a restore into a directory writes. It looks
-    /// at `progress` for cancellation; a panic fails the job.
-    fn run(&self, job: &Job, directory: Option<OwnedFd>, progress: &Progress) -> JobEnd;
-}
 
 /// Runs jobs with the parts that are in force when each begins.
 #[derive(Debug)]
@@ -53,7 +48,6 @@ impl Jobs {
     pub fn replace_parts(&self, parts: Parts) {
         *self.parts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parts);
     }
-
 }
 
 impl Runner for Jobs {

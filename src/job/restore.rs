@@ -48,11 +48,8 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome,
         return Err(exchange.put_back(error));
     }
     let warnings = exchange.clean_up(&safety);
-    let mut outcome = JobOutcome {
-        backup_id: Some(spec.backup),
-        safety_backup_id: cx.safety_backup(),
-        ..JobOutcome::done(warnings)
-    };
+    let mut outcome =
+        JobOutcome { backup_id: Some(spec.backup), safety_backup_id: cx.safety_backup(), ..JobOutcome::done(warnings) };
     outcome.notes.insert("files".to_owned(), json!(totals.files));
     outcome.notes.insert("bytes".to_owned(), json!(totals.raw_bytes));
     Ok(outcome)
@@ -168,8 +165,8 @@ fn take_safety_backup(
     let taking = Taking { class: Class::Safety, scope: Scope::All, sources: &sources, description: &description };
     let taken = take(cx, &taking)?;
     let now = cx.parts.clock.now();
-    let entry = Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.safety", taken.record.id)
-        .with("job", cx.job.id);
+    let entry =
+        Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.safety", taken.record.id).with("job", cx.job.id);
     cx.parts.catalog.insert_backup(&taken.record, &entry)?;
     cx.note_safety(taken.record.id);
     failpoint::pass("restore.safety_backup_taken")?;
@@ -217,7 +214,10 @@ impl Exchange {
         let mut stuck = Vec::new();
         for (name, staged) in self.staged[..self.committed].iter_mut().rev() {
             if let Err(failed) = staged.undo() {
-                stuck.push(format!("source '{name}' could not be put back ({failed}); what was replaced lies at {}", staged.aside().display()));
+                stuck.push(format!(
+                    "source '{name}' could not be put back ({failed}); what was replaced lies at {}",
+                    staged.aside().display()
+                ));
             }
         }
         if !stuck.is_empty() {
@@ -254,7 +254,8 @@ impl Exchange {
                 continue;
             }
             if let Err(error) = staged.discard() {
-                warnings.push(format!("{name}: what was replaced could not be removed from {}: {error}", aside.display()));
+                warnings
+                    .push(format!("{name}: what was replaced could not be removed from {}: {error}", aside.display()));
             }
         }
         warnings

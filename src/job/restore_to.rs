@@ -11,11 +11,7 @@ use crate::catalog::{JobError, JobOutcome, RestoreSpec};
 use crate::model::ErrorCode;
 use crate::source::{ExtractOptions, Extraction};
 
-pub(super) fn run(
-    cx: &JobContext<'_>,
-    spec: &RestoreSpec,
-    directory: Option<OwnedFd>,
-) -> Result<JobOutcome, JobError> {
+pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<OwnedFd>) -> Result<JobOutcome, JobError> {
     let directory = directory.ok_or_else(|| {
         failure(ErrorCode::Failed, "the way to the target directory was lost", "ask for the restore again")
     })?;

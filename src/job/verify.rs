@@ -22,8 +22,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
         spec.backups.iter().map(|id| cx.parts.catalog.backup(*id)).collect::<Result<Vec<_>, _>>()?
     };
     let _lease = cx.parts.leases.lease(backups.iter().map(|backup| backup.id))?;
-    let depth =
-        if spec.quick { Depth::Quick } else { Depth::Full { threads: cx.parts.settings.threads } };
+    let depth = if spec.quick { Depth::Quick } else { Depth::Full { threads: cx.parts.settings.threads } };
     let mut damage = Vec::new();
     let mut files = 0;
     let mut bytes = 0;
@@ -46,7 +45,8 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
             count => format!("damage was found in {count} places, first: {first}"),
         };
         let hint = "restore from another backup (`carelogctl list`), then take a new one: `carelogctl backup`";
-        outcome = JobOutcome { backup_id: single, ..JobOutcome::ended_by(failure(ErrorCode::Corruption, message, hint)) };
+        outcome =
+            JobOutcome { backup_id: single, ..JobOutcome::ended_by(failure(ErrorCode::Corruption, message, hint)) };
     }
     let omitted = damage.len().saturating_sub(LISTED);
     damage.truncate(LISTED);

@@ -97,6 +97,32 @@ pub enum Special {
     BlockDevice(u32, u32),
 }
 
+impl Special {
+    fn body(&self) -> Body<'_> {
+        match self {
+            Self::Directory => Body::Directory,
+            Self::Symlink(target) => Body::Symlink(target),
+            Self::Hardlink(target) => Body::Hardlink(target),
+            Self::Fifo => Body::Fifo,
+            Self::CharDevice(major, minor) => Body::CharDevice(*major, *minor),
+            Self::BlockDevice(major, minor) => Body::BlockDevice(*major, *minor),
+        }
+    }
+}
+
+impl From<Special> for EntryKind {
+    fn from(special: Special) -> Self {
+        match special {
+            Special::Directory => Self::Directory,
+            Special::Symlink(target) => Self::Symlink(target),
+            Special::Hardlink(target) => Self::Hardlink(target),
+            Special::Fifo => Self::Fifo,
+            Special::CharDevice(major, minor) => Self::CharDevice(major, minor),
+            Special::BlockDevice(major, minor) => Self::BlockDevice(major, minor),
+        }
+    }
+}
+
 /// What a finished archive came to.
 #[derive(Debug)]
 pub struct Finished {
@@ -168,21 +194,10 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// [`WriteError::Archive`], [`WriteError::Cancelled`].
-    pub fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError> {
-        let (body, kind) = match special {
-            Special::Directory => (Body::Directory, EntryKind::Directory),
-            Special::Symlink(target) => (Body::Symlink(target), EntryKind::Symlink(target.clone())),
-            Special::Hardlink(target) => (Body::Hardlink(target), EntryKind::Hardlink(target.clone())),
-            Special::Fifo => (Body::Fifo, EntryKind::Fifo),
-            Special::CharDevice(major, minor) => {
-                (Body::CharDevice(*major, *minor), EntryKind::CharDevice(*major, *minor))
-            }
-            Special::BlockDevice(major, minor) => {
-                (Body::BlockDevice(*major, *minor), EntryKind::BlockDevice(*major, *minor))
-            }
-        };
-        pax::append_header(self.frame.raw.bytes_mut(), Member { path, meta: &meta, body });
-        self.frame.marks.push(Mark::Entry(Box::new(Entry { path: path.to_vec(), meta, kind }), None));
+    pub fn add_special(&mut self, path: &[u8], meta: Meta, special: Special) -> Result<(), WriteError> {
+        pax::append_header(self.frame.raw.bytes_mut(), Member { path, meta: &meta, body: special.body() });
+        let entry = Entry { path: path.to_vec(), meta, kind: special.into() };
+        self.frame.marks.push(Mark::Entry(Box::new(entry), None));
         self.progress.add_files(1);
         self.flush_when_full()
     }
