@@ -11,6 +11,7 @@ mod lane;
 mod state;
 mod watch;
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,22 @@ pub enum Cancel {
     TooLate(JobState),
 }
 
+/// Why the queue did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The catalog could not be written.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The system has no thread left.
+    #[error("starting the thread of the {lane} lane: {source}")]
+    Thread {
+        /// Which lane.
+        lane: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
 /// Why a job was not enqueued.
 #[derive(Debug, thiserror::Error)]
 pub enum EnqueueError {
@@ -60,8 +77,8 @@ impl Queue {
     /// Ends what an earlier daemon left running, then starts the lanes. Also returns the jobs that were interrupted.
     ///
     /// # Errors
-    /// [`CatalogError`]; or [`CatalogError::Io`] when the system has no thread left.
-    pub fn start(catalog: Catalog, clock: Clock, runner: Arc<dyn Runner>) -> Result<(Self, Vec<Job>), CatalogError> {
+    /// [`StartError`].
+    pub fn start(catalog: Catalog, clock: Clock, runner: Arc<dyn Runner>) -> Result<(Self, Vec<Job>), StartError> {
         let interrupted = catalog.mark_interrupted(clock.now())?;
         let shared = Arc::new(Shared::new(catalog, clock, runner));
         let queue = Self { shared };

@@ -1,6 +1,7 @@
 //! One record, its canonical line and its hash.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ pub struct Entry {
 impl Entry {
     /// An action that was done, without parameters or reason.
     #[must_use]
-    pub fn new(time: Timestamp, actor: Actor, action: &str, target: impl ToString) -> Self {
+    pub fn new(time: Timestamp, actor: Actor, action: &str, target: impl Display) -> Self {
         Self {
             time,
             actor,
@@ -79,7 +80,7 @@ impl Entry {
 
     /// The same with one more parameter.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
         self.parameters.insert(name.to_owned(), value.to_string());
         self
     }

@@ -213,4 +213,4 @@ fn one_changed(id: BackupId, changed: usize) -> Result<(), CatalogError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -71,3 +71,17 @@ pub enum CatalogError {
     #[error("the catalog: {0}")]
     Injected(#[source] io::Error),
 }
+
+impl CatalogError {
+    /// Whether the same change would be refused again, however long one waits.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Database(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
+            Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) | Self::WrongState { .. } => true,
+            Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::BadMeta { .. } | Self::Injected(_) => {
+                false
+            }
+        }
+    }
+}

@@ -300,4 +300,4 @@ impl From<JobOutcome> for JobEnd {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

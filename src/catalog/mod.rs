@@ -12,6 +12,8 @@ mod error;
 mod find;
 mod job;
 mod open;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schema;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

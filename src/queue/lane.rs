@@ -1,16 +1,15 @@
 //! One lane: claims a job, runs it, records its end, and again.
 
 use std::any::Any;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::StartError;
 use super::state::{Running, Shared};
-use crate::catalog::{CatalogError, Job, JobEnd, JobError, JobOutcome, Lane};
+use crate::catalog::{BackupRecord, CatalogError, Job, JobEnd, JobError, JobOutcome, Lane};
 use crate::failpoint;
 use crate::model::{ErrorCode, JobId, JobState};
 use crate::progress::Progress;
@@ -19,19 +18,16 @@ use crate::progress::Progress;
 const RETRY_CATALOG: Duration = Duration::from_secs(5);
 
 /// Starts the thread of `lane`.
-pub(super) fn spawn(shared: &Arc<Shared>, lane: Lane) -> Result<(), CatalogError> {
-    let name = format!("{}-lane", lane.as_str());
+pub(super) fn spawn(shared: &Arc<Shared>, lane: Lane) -> Result<(), StartError> {
     let its_own = Arc::clone(shared);
     // Counted here, so that a shutdown right behind the start waits for it.
     shared.lock().lanes += 1;
-    let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || run(&its_own, lane));
-    match spawned {
-        Ok(_detached) => Ok(()),
-        Err(source) => {
-            shared.lock().lanes -= 1;
-            Err(CatalogError::Io { path: PathBuf::from(name), source: io::Error::other(source) })
-        }
-    }
+    let name = format!("{}-lane", lane.as_str());
+    let spawned = std::thread::Builder::new().name(name).spawn(move || run(&its_own, lane));
+    spawned.map(drop).map_err(|source| {
+        shared.lock().lanes -= 1;
+        StartError::Thread { lane: lane.as_str(), source }
+    })
 }
 
 fn run(shared: &Shared, lane: Lane) {
@@ -86,24 +82,28 @@ fn record_end(shared: &Shared, id: JobId, mut end: JobEnd, progress: &Progress) 
     let recorded = loop {
         let seen = state.arrivals;
         let passed = failpoint::pass("queue.record_end").map_err(CatalogError::Injected);
-        match passed.and_then(|()| shared.catalog.finish_job(id, &end, phases.clone(), now)) {
+        let error = match passed.and_then(|()| shared.catalog.finish_job(id, &end, phases.clone(), now)) {
             Ok(job) => break Some(job.state),
-            // Somebody else ended it: another daemon on the same catalog.
-            Err(error @ CatalogError::WrongState { .. }) => {
-                tracing::error!(JOB_ID = %id, %error, "the end of a job was not recorded");
-                break None;
-            }
-            Err(error) => {
-                tracing::error!(JOB_ID = %id, %error, "the end of a job could not be recorded yet");
-                if state.stopping {
-                    break None;
-                }
-                state = shared.wait_for_arrival(state, seen, Some(RETRY_CATALOG));
-            }
+            Err(error) => error,
+        };
+        tracing::error!(JOB_ID = %id, %error, "the end of a job could not be recorded");
+        match end.backup.take_if(|_| error.is_permanent()) {
+            // Without the backup it may be accepted; the archive itself is taken in at the next start.
+            Some(backup) => end.outcome = unrecorded(&backup, &error),
+            None if state.stopping || error.is_permanent() => break None,
+            None => state = shared.wait_for_arrival(state, seen, Some(RETRY_CATALOG)),
         }
     };
     state.running.remove(&id);
     state.announce_end(id, recorded.unwrap_or(JobState::Interrupted));
+}
+
+fn unrecorded(backup: &BackupRecord, error: &CatalogError) -> JobOutcome {
+    JobOutcome::ended_by(JobError {
+        code: ErrorCode::Failed,
+        message: format!("the archive '{}' was written, but {error}", backup.filename),
+        hint: "restart carelogd: it takes the archive in from the store".to_owned(),
+    })
 }
 
 fn panicked(job: &Job, panic: &(dyn Any + Send)) -> JobOutcome {

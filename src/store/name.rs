@@ -1,6 +1,7 @@
 //! The names of archives: `backup_2025-10-29_14-30-00.tar.zst`, with `-2` before the ending for a second one of the same
 //! second, and `safety_` in front of a safety backup's.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,8 +19,9 @@ const TIME_FORMAT: &str = "%Y-%m-%d_%H-%M-%S";
 /// Length of a time in [`TIME_FORMAT`].
 const TIME_LENGTH: usize = "2025-10-29_14-30-00".len();
 
-/// The file name of an archive. One that parses is safe to join to a folder.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The file name of an archive. One that parses is safe to join to a folder. Names sort by class, then by time, then by
+/// which of that second they are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ArchiveName(String);
 
 /// A text that is not the name of an archive.
@@ -45,6 +47,18 @@ impl ArchiveName {
     }
 }
 
+impl Ord for ArchiveName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        Parts::of(&self.0).cmp(&Parts::of(&other.0)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for ArchiveName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 const fn prefix_of(class: Class) -> &'static str {
     match class {
         Class::Backup => "backup_",
@@ -62,20 +76,35 @@ impl FromStr for ArchiveName {
     type Err = BadArchiveName;
 
     fn from_str(text: &str) -> Result<Self, BadArchiveName> {
-        if is_archive_name(text) { Ok(Self(text.to_owned())) } else { Err(BadArchiveName(text.to_owned())) }
+        if Parts::of(text).is_some() { Ok(Self(text.to_owned())) } else { Err(BadArchiveName(text.to_owned())) }
     }
 }
 
-fn is_archive_name(text: &str) -> bool {
-    let Some(rest) = Class::ALL.iter().find_map(|class| text.strip_prefix(prefix_of(*class))) else { return false };
-    let Some(stem) = EXTENSIONS.iter().find_map(|extension| rest.strip_suffix(extension)) else { return false };
-    let Some((time, again)) = stem.split_at_checked(TIME_LENGTH) else { return false };
-    DateTime::strptime(TIME_FORMAT, time).is_ok() && (again.is_empty() || is_ordinal(again))
+/// What a name is made of, in the order by which names sort.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Parts<'a> {
+    class: Class,
+    time: &'a str,
+    ordinal: u32,
 }
 
-fn is_ordinal(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or_default();
-    digits.parse::<u32>().is_ok_and(|n| n > 1 && n.to_string() == digits)
+impl<'a> Parts<'a> {
+    fn of(name: &'a str) -> Option<Self> {
+        let (class, rest) =
+            Class::ALL.iter().find_map(|class| Some((*class, name.strip_prefix(prefix_of(*class))?)))?;
+        let stem = EXTENSIONS.iter().find_map(|extension| rest.strip_suffix(extension))?;
+        let (time, again) = stem.split_at_checked(TIME_LENGTH)?;
+        DateTime::strptime(TIME_FORMAT, time).ok()?;
+        Some(Self { class, time, ordinal: ordinal_in(again)? })
+    }
+}
+
+fn ordinal_in(text: &str) -> Option<u32> {
+    if text.is_empty() {
+        return Some(1);
+    }
+    let digits = text.strip_prefix('-')?;
+    digits.parse().ok().filter(|n: &u32| *n > 1 && n.to_string() == digits)
 }
 
 #[cfg(test)]
@@ -87,6 +116,17 @@ mod tests {
         let at: Timestamp = "2025-10-29T14:30:00.9Z".parse().unwrap();
         assert_eq!(ArchiveName::new(Class::Backup, at, 1, ".tar.zst").as_str(), "backup_2025-10-29_14-30-00.tar.zst");
         assert_eq!(ArchiveName::new(Class::Safety, at, 2, ".tar").as_str(), "safety_backup_2025-10-29_14-30-00-2.tar");
+    }
+
+    #[test]
+    fn names_sort_by_time_and_then_by_which_of_that_second() {
+        let at: Timestamp = "2025-10-29T14:30:00Z".parse().unwrap();
+        let later = ArchiveName::new(Class::Backup, at + jiff::SignedDuration::from_secs(1), 1, ".tar");
+        let mut names: Vec<_> = [10, 2, 1].map(|n| ArchiveName::new(Class::Backup, at, n, ".tar")).into();
+        names.insert(0, later);
+        names.sort();
+        let ends: Vec<_> = names.iter().map(|name| name.as_str().trim_start_matches("backup_2025-10-29_")).collect();
+        assert_eq!(ends, ["14-30-00.tar", "14-30-00-2.tar", "14-30-00-10.tar", "14-30-01.tar"]);
     }
 
     #[test]
