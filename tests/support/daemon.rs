@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 
 use nix::sys::signal::{Signal, kill};
@@ -27,8 +28,9 @@ pub(crate) struct Daemon<'w> {
 
 impl<'w> Daemon<'w> {
     pub(super) fn spawn(world: &'w World, environment: &[(&str, &str)]) -> Self {
-        let address = world.path("notify.sock");
-        let _left_by_the_last = std::fs::remove_file(&address);
+        // One per daemon: the end of an earlier one must not be taken for the end of this one.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let address = world.path(&format!("notify-{}.sock", STARTED.fetch_add(1, Ordering::Relaxed)));
         let notifications = UnixDatagram::bind(&address).unwrap();
         notifications.set_read_timeout(Some(HANGS)).unwrap();
 
