@@ -46,7 +46,11 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
             source.kind(),
             source.path().display()
         );
-        assert_eq!(parse(&text).unwrap().sources, [source.clone()], "its optional keys stand at their defaults");
+        assert_eq!(
+            parse(&text).unwrap().sources,
+            std::slice::from_ref(source),
+            "its optional keys stand at their defaults"
+        );
     }
 }
 

@@ -1,0 +1,172 @@
+//! The map of the server: one exhaustive match from request to handler, behind one check of rights.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use carelog_rpc::{ErrorCode, Job, Reloaded, Reply, Request};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::access::{Caller, Role, needed_for};
+use super::download::Prepared;
+use super::failure::Failure;
+use super::{overview, wire};
+use crate::audit::Entry;
+use crate::catalog::{JobFilter, NewJob};
+use crate::config::{Access, Objectives};
+use crate::job::{Jobs, Parts};
+use crate::model::{AuditOutcome, JobId};
+use crate::queue::Queue;
+
+/// Reads the configuration again and puts it in force.
+pub trait Reload: Send + Sync {
+    /// Replaces everything that can be replaced while the daemon runs; an invalid file changes nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the file, for people.
+    fn reload(&self) -> Result<Reloaded, String>;
+}
+
+/// What of the configuration the server itself follows.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Who may do what.
+    pub access: Access,
+    /// What times without a zone mean.
+    pub timezone: TimeZone,
+    /// What the clinic has promised itself.
+    pub objectives: Objectives,
+    /// The store's directory, for people.
+    pub store_dir: std::path::PathBuf,
+}
+
+/// The server's state, shared by its connections.
+pub struct Server {
+    pub(super) queue: Arc<Queue>,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) policy: Arc<RwLock<Policy>>,
+    pub(super) reload: Arc<dyn Reload>,
+    pub(super) started_at: Timestamp,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("started_at", &self.started_at).finish_non_exhaustive()
+    }
+}
+
+/// What is to be sent.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Replies(Vec<Reply>),
+    Watch(JobId),
+    Download(Prepared),
+    /// The client has to pass a directory before the job can be enqueued.
+    NeedsDirectory(NewJob),
+}
+
+impl Answer {
+    pub(super) fn one(reply: Reply) -> Result<Self, Failure> {
+        Ok(Self::Replies(vec![reply]))
+    }
+}
+
+impl Server {
+    /// A server on these parts. `policy` is read anew for every request.
+    #[must_use]
+    pub fn new(
+        queue: Arc<Queue>,
+        jobs: Arc<Jobs>,
+        policy: Arc<RwLock<Policy>>,
+        reload: Arc<dyn Reload>,
+    ) -> Arc<Self> {
+        let started_at = jobs.parts().clock.now();
+        Arc::new(Self { queue, jobs, policy, reload, started_at })
+    }
+
+    /// Answers one request. Blocks for as long as the catalog and the store take.
+    pub(super) fn answer(&self, caller: &Caller, request: Request) -> Result<Answer, Failure> {
+        self.require_role(caller, &request)?;
+        match request {
+            Request::Status => Answer::one(Reply::Status(Box::new(overview::status(self)?))),
+            Request::Backup(request) => self.backup(caller, &request),
+            Request::List(request) => self.list(&request),
+            Request::Show { backup } => self.show(&backup),
+            Request::Verify { target, quick } => self.verify(caller, &target, quick),
+            Request::Restore(request) => self.restore(caller, &request),
+            Request::Delete { backup, description } => self.delete(caller, &backup, description),
+            Request::Jobs(request) => self.list_jobs(&request),
+            Request::Job { id } => Answer::one(Reply::Job(self.job(self.find_job(&id)?)?)),
+            Request::WatchJob { id } => Ok(Answer::Watch(self.find_job(&id)?)),
+            Request::CancelJob { id } => self.cancel(caller, &id),
+            Request::Download { backup, format } => self.download(caller, &backup, format),
+            Request::Hold { backup, description, until } => {
+                self.hold(caller, &backup, &description, until.as_deref())
+            }
+            Request::Release { backup, description } => self.release(caller, &backup, &description),
+            Request::Reload => self.reload(caller),
+            Request::AuditList(request) => self.audit_list(&request),
+            Request::AuditVerify => self.audit_verify(caller),
+        }
+    }
+
+    /// Enqueues a restore whose directory has arrived.
+    pub(super) fn enqueue_into(&self, caller: &Caller, job: NewJob, directory: OwnedFd) -> Result<Reply, Failure> {
+        let job = self.queue.enqueue(&job, &caller.actor(), Some(directory))?;
+        Ok(Reply::Enqueued { job_id: job.id.to_string() })
+    }
+
+    pub(super) fn parts(&self) -> Arc<Parts> {
+        self.jobs.parts()
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts().clock.now()
+    }
+
+    pub(super) fn find_job(&self, wanted: &str) -> Result<JobId, Failure> {
+        Ok(self.parts().catalog.find_job(wanted)?.id)
+    }
+
+    /// A job as it is now, with its counters while it runs.
+    pub(super) fn job(&self, id: JobId) -> Result<Box<Job>, Failure> {
+        let parts = self.parts();
+        let job = parts.catalog.job(id)?;
+        Ok(Box::new(wire::job(&job, self.queue.progress(id).as_ref(), &parts.catalog)))
+    }
+
+    /// How many jobs of the same lane come before a waiting one.
+    pub(super) fn ahead_of(&self, id: JobId) -> Result<u32, Failure> {
+        let catalog = self.parts().catalog.clone();
+        let waiting = catalog.job(id)?;
+        let unfinished = catalog.list_jobs(&JobFilter { unfinished: true, limit: None })?;
+        let before = unfinished.iter().filter(|job| {
+            let older = job.id < id && job.priority == waiting.priority;
+            let sooner = job.started_at.is_some() || job.priority > waiting.priority || older;
+            job.id != id && job.spec.lane() == waiting.spec.lane() && sooner
+        });
+        Ok(u32::try_from(before.count()).unwrap_or(u32::MAX))
+    }
+
+    fn require_role(&self, caller: &Caller, request: &Request) -> Result<(), Failure> {
+        let (has, needs) = (caller.role(&self.policy().access), needed_for(request));
+        if has >= needs { Ok(()) } else { Err(self.refuse(caller, request.verb(), needs)?) }
+    }
+
+    /// Records a refusal and puts it in words.
+    pub(super) fn refuse(&self, caller: &Caller, verb: &str, needs: Role) -> Result<Failure, Failure> {
+        let parts = self.parts();
+        let entry = Entry::new(parts.clock.now(), caller.actor(), verb, "")
+            .because(format!("needs the role {}", needs.as_str()))
+            .ended(AuditOutcome::Refused);
+        parts.catalog.record(&entry)?;
+        let user = &caller.requester.user;
+        tracing::warn!(USER_NAME = user, "{user} was refused '{verb}': it needs the role {}", needs.as_str());
+        let message = format!("'{user}' is not permitted to {verb}: it needs the role {}", needs.as_str());
+        Ok(Failure::new(ErrorCode::NotPermitted, message, "an administrator can add you to [access] in the configuration"))
+    }
+}

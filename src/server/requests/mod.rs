@@ -1,0 +1,6 @@
+//! The handlers, by noun.
+
+mod audit;
+mod backups;
+mod jobs;
+mod work;

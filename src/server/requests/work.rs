@@ -1,0 +1,100 @@
+//! Requests that become jobs, and their dry runs.
+
+use carelog_rpc::{BackupRequest, ErrorCode, Mode as WireMode, Reply, RestoreFrom, RestoreRequest, VerifyTarget};
+
+use super::backups::{require_reason, source_name};
+use crate::catalog::{BackupSpec, JobSpec, NewJob, PruneSpec, RestoreSpec, VerifySpec};
+use crate::job::{BackupPlan, RestorePlan};
+use crate::model::{Mode, SourceName};
+use crate::server::access::Caller;
+use crate::server::failure::Failure;
+use crate::server::handler::{Answer, Server};
+use crate::server::{time, wire};
+
+impl Server {
+    pub(in crate::server) fn backup(&self, caller: &Caller, request: &BackupRequest) -> Result<Answer, Failure> {
+        if request.mode == Some(WireMode::Incremental) {
+            let message = "incremental backups are not supported by this version";
+            return Err(Failure::new(ErrorCode::Usage, message, "leave the mode out: every backup is a full one"));
+        }
+        let spec = BackupSpec {
+            scope: wire::from_scope(request.scope),
+            sources: source_names(&request.sources)?,
+            mode: Mode::Full,
+            description: request.description.clone(),
+        };
+        let parts = self.parts();
+        if request.dry_run {
+            let plan = BackupPlan::make(&parts, &spec)?;
+            return Answer::one(Reply::BackupPlan(wire::backup_plan(plan, &spec, &self.policy().store_dir)));
+        }
+        // Asked now too, so that a misspelt name is told at once and not by a failed job.
+        parts.select(spec.scope, &spec.sources)?;
+        self.enqueue(caller, JobSpec::Backup(spec))
+    }
+
+    pub(in crate::server) fn verify(
+        &self,
+        caller: &Caller,
+        target: &VerifyTarget,
+        quick: bool,
+    ) -> Result<Answer, Failure> {
+        let backups = match target {
+            VerifyTarget::All => Vec::new(),
+            VerifyTarget::Backup(wanted) => vec![self.parts().catalog.find_backup(wanted)?.id],
+        };
+        self.enqueue(caller, JobSpec::Verify(VerifySpec { backups, quick }))
+    }
+
+    pub(in crate::server) fn restore(&self, caller: &Caller, request: &RestoreRequest) -> Result<Answer, Failure> {
+        if request.now {
+            let message = "--now is not supported by this version";
+            return Err(Failure::new(ErrorCode::Usage, message, "cancel what runs: `carelogctl job cancel ID`"));
+        }
+        let catalog = self.parts().catalog.clone();
+        let record = match &request.from {
+            RestoreFrom::Backup(wanted) => catalog.find_backup(wanted)?,
+            RestoreFrom::At(text) => {
+                let at = time::parse(text, self.now(), &self.policy().timezone)?;
+                catalog.newest_backup(Some(at))?
+            }
+        };
+        let spec = RestoreSpec {
+            backup: record.id,
+            sources: source_names(&request.sources)?,
+            accept_unsaved: request.accept_unsaved,
+            description: request.description.clone(),
+            to_directory: request.to,
+        };
+        let parts = self.parts();
+        if request.dry_run {
+            let plan = if request.to {
+                wire::plan_into_directory(&record, &spec)
+            } else {
+                wire::restore_plan(RestorePlan::make(&parts, &spec)?, &parts)?
+            };
+            return Answer::one(Reply::RestorePlan(Box::new(plan)));
+        }
+        let spec = JobSpec::Restore(spec);
+        if request.to {
+            return Ok(Answer::NeedsDirectory(NewJob::new(spec, caller.requester.clone(), self.now())));
+        }
+        self.enqueue(caller, spec)
+    }
+
+    pub(in crate::server) fn delete(&self, caller: &Caller, backup: &str, reason: String) -> Result<Answer, Failure> {
+        require_reason(&reason)?;
+        let backups = vec![self.parts().catalog.find_backup(backup)?.id];
+        self.enqueue(caller, JobSpec::Prune(PruneSpec { backups, reason }))
+    }
+
+    fn enqueue(&self, caller: &Caller, spec: JobSpec) -> Result<Answer, Failure> {
+        let job = NewJob::new(spec, caller.requester.clone(), self.now());
+        let job = self.queue.enqueue(&job, &caller.actor(), None)?;
+        Answer::one(Reply::Enqueued { job_id: job.id.to_string() })
+    }
+}
+
+fn source_names(names: &[String]) -> Result<Vec<SourceName>, Failure> {
+    names.iter().map(|name| source_name(name)).collect()
+}

@@ -1,0 +1,11 @@
+//! The integration tests: the real daemon and the real client over a real socket, and the rules that hold for the
+//! repository as a whole. `tests/all` builds what they need and runs them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod cli;
+mod floors;
+mod harness;
+mod packaging;
+#[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
+mod support;

@@ -1,0 +1,14 @@
+//! What the tests stand on: a world with a clinic in it, the programs run in that world, and trees that can be compared.
+
+pub(crate) mod clinic;
+pub(crate) mod daemon;
+pub(crate) mod process;
+pub(crate) mod rust_paths;
+pub(crate) mod tree_diff;
+pub(crate) mod tree_image;
+pub(crate) mod tree_zoo;
+pub(crate) mod wait;
+pub(crate) mod world;
+
+pub(crate) use tree_image::TreeImage;
+pub(crate) use world::World;

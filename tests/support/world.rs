@@ -1,0 +1,143 @@
+//! A folder of its own for each test: clinic, configuration, state, store, socket, log. Nothing outside is touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use carelogd::config::fill_quickstart;
+use tempfile::TempDir;
+
+use super::clinic::Clinic;
+use super::daemon::Daemon;
+use super::process::{self, Answer};
+
+/// The world of one test. When the test fails, it prints the daemon's log on its way out.
+pub(crate) struct World {
+    dir: TempDir,
+    /// The live data.
+    pub(crate) clinic: Clinic,
+}
+
+impl World {
+    /// A clinic and a configuration for it; nothing runs yet.
+    pub(crate) fn new() -> Self {
+        Self::in_dir(tempfile::Builder::new().prefix("carelog-").tempdir().unwrap())
+    }
+
+    /// As [`World::new`], below `parent`: for tests on a file system of their own.
+    pub(crate) fn below(parent: &Path) -> Self {
+        Self::in_dir(tempfile::Builder::new().prefix("w-").tempdir_in(parent).unwrap())
+    }
+
+    fn in_dir(dir: TempDir) -> Self {
+        let clinic = Clinic::make(&dir.path().join("clinic"));
+        let world = Self { dir, clinic };
+        world.write_config(&fill_quickstart(world.dir.path()).unwrap());
+        world
+    }
+
+    /// `relative` within this world.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.dir.path().join(relative)
+    }
+
+    /// The configuration file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.path("carelogd.toml")
+    }
+
+    /// The configuration's text.
+    pub(crate) fn config(&self) -> String {
+        fs::read_to_string(self.config_file()).unwrap()
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn write_config(&self, text: &str) {
+        fs::write(self.config_file(), text).unwrap();
+    }
+
+    /// Replaces `from`, which has to be there, by `to` in the configuration.
+    #[track_caller]
+    pub(crate) fn edit_config(&self, from: &str, to: &str) {
+        let config = self.config();
+        assert!(config.contains(from), "'{from}' is not in the configuration:\n{config}");
+        self.write_config(&config.replace(from, to));
+    }
+
+    /// The store.
+    pub(crate) fn backups(&self) -> PathBuf {
+        self.path("backups")
+    }
+
+    /// The daemon's state.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// The control socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("carelogd.sock")
+    }
+
+    /// What every daemon of this world has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.path("carelogd.log")
+    }
+
+    /// The names of the files in the store, sorted.
+    pub(crate) fn store_files(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.backups()) else { return Vec::new() };
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
+        names.sort();
+        names
+    }
+
+    /// Starts the daemon and waits until it says that it is ready.
+    #[track_caller]
+    pub(crate) fn start(&self) -> Daemon<'_> {
+        self.start_with(&[])
+    }
+
+    /// As [`World::start`], with these environment variables, for example `CARELOG_FAIL`.
+    #[track_caller]
+    pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Daemon<'_> {
+        let mut daemon = Daemon::spawn(self, environment);
+        daemon.wait_ready();
+        daemon
+    }
+
+    /// Starts the daemon and waits for its end, for tests in which it must not or cannot go on running.
+    pub(crate) fn spawn_with(&self, environment: &[(&str, &str)]) -> Daemon<'_> {
+        Daemon::spawn(self, environment)
+    }
+
+    /// Runs `carelogd ARGS` to its end.
+    pub(crate) fn carelogd(&self, args: &[&str]) -> Answer {
+        process::run(process::hermetic(&process::carelogd(), self.dir.path()).args(args))
+    }
+
+    /// Runs `carelogctl ARGS` against this world's socket to its end.
+    pub(crate) fn ctl(&self, args: &[&str]) -> Answer {
+        process::run(&mut self.ctl_command(args))
+    }
+
+    /// `carelogctl ARGS`, to be run by the test: as somebody else, in the background, with other input.
+    pub(crate) fn ctl_command(&self, args: &[&str]) -> Command {
+        let mut command = process::hermetic(&process::carelogctl(), self.dir.path());
+        command.env("CARELOG_SOCKET", self.socket()).args(args);
+        command
+    }
+}
+
+impl Drop for World {
+    #[expect(clippy::print_stderr, reason = "the log belongs to the report of a failed test")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of carelogd ---\n{}--- end of the log ---", self.log());
+        }
+    }
+}
