@@ -26,21 +26,23 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 done with warnings, 4 not found, 5 not permitted, 6 daemon not reachable, \
 7 corruption found, 8 conflict or busy, 9 refused for safety, 130 cancelled.";
 
+const GLOBAL: &str = "Options of every command";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Socket of the daemon
-    #[arg(long, global = true, value_name = "PATH", env = "CARELOG_SOCKET", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH", env = "CARELOG_SOCKET", hide_env_values = true)]
     #[arg(default_value = "/run/carelog/carelogd.sock")]
     pub(crate) socket: PathBuf,
     /// Print one JSON document, or one per line where it streams
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
     /// Print only what was asked for, and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
     /// Do not show progress
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) no_progress: bool,
 }
 

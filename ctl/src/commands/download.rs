@@ -102,22 +102,18 @@ async fn receive_file(session: &Session, download: &mut Download<'_>, path: &Pat
     }
     let mut partial_name = path.as_os_str().to_owned();
     partial_name.push(".partial");
-    let partial = Partial { path: PathBuf::from(partial_name) };
+    let partial = PathBuf::from(partial_name);
     let unwritable =
         |error: io::Error| Failure::new(Exit::Failed, format!("{} cannot be written", path.display())).because(error);
-    let create = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial.path);
-    let mut file = match create {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let other = partial.path.clone();
-            std::mem::forget(partial);
-            return Err(already_there(&other));
-        }
-        Err(error) => return Err(unwritable(error)),
-    };
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
+    let mut file = created.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => already_there(&partial),
+        _ => unwritable(error),
+    })?;
+    let partial = RemovedUnlessRenamed(partial);
     let end = receive(session, download, &mut file, unwritable).await?;
     file.sync_all().map_err(unwritable)?;
-    put_in_place(&partial.path, path).map_err(|error| match error.kind() {
+    put_in_place(&partial.0, path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => already_there(path),
         _ => unwritable(error),
     })?;
@@ -168,15 +164,13 @@ fn already_there(path: &Path) -> Failure {
     Failure::new(Exit::Conflict, format!("{} is already there", path.display())).next("name another file with -o")
 }
 
-/// A file that is removed unless it got its name.
-struct Partial {
-    path: PathBuf,
-}
+/// A file that goes away unless it got its name.
+struct RemovedUnlessRenamed(PathBuf);
 
-impl Drop for Partial {
+impl Drop for RemovedUnlessRenamed {
     fn drop(&mut self) {
         // After the renaming there is nothing left to remove.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
