@@ -2,7 +2,7 @@
 
 use carelog_rpc::*;
 
-pub fn requests() -> Vec<Request> {
+pub(crate) fn requests() -> Vec<Request> {
     let backup = || "0198f000".to_owned();
     vec![
         Request::Status,
@@ -47,7 +47,7 @@ pub fn requests() -> Vec<Request> {
     ]
 }
 
-pub fn replies() -> Vec<Reply> {
+pub(crate) fn replies() -> Vec<Reply> {
     vec![
         Reply::Error(error()),
         Reply::Status(Box::new(status())),
@@ -86,7 +86,7 @@ fn requester() -> Requester {
     Requester { user: "alice".into(), uid: Some(1000), via: "socket".into(), on_behalf_of: None }
 }
 
-pub fn backup() -> Backup {
+pub(crate) fn backup() -> Backup {
     Backup {
         id: "0199f3a0-0000-7000-8000-000000000001".into(),
         filename: "backup_2025-10-29_14-30-00.tar.zst".into(),
@@ -134,7 +134,7 @@ pub fn backup() -> Backup {
     }
 }
 
-pub fn job() -> Job {
+pub(crate) fn job() -> Job {
     Job {
         id: "0199f3a0-0000-7000-8000-000000000002".into(),
         kind: JobKind::Restore,
@@ -230,7 +230,7 @@ fn audit_record() -> AuditRecord {
     }
 }
 
-pub fn status() -> Status {
+pub(crate) fn status() -> Status {
     let point = BackupPoint { id: backup().id, filename: backup().filename, created_at: backup().created_at };
     Status {
         verdict: Verdict::AtRisk,

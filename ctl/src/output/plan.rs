@@ -1,0 +1,89 @@
+//! What a backup or a restore would do, in the words of its dry run.
+
+use carelog_rpc::{BackupPlan, Change, RestorePlan};
+
+use crate::output::backup::source_names;
+use crate::output::table::{Look, cell, number, optional};
+use crate::output::text::{clean, count, size, span};
+
+/// What a backup would do.
+pub(crate) fn backup(plan: &BackupPlan, look: &Look) -> String {
+    let table = look.table(
+        &["SOURCE", "KIND", "FROM", "FILES", "SIZE"],
+        plan.sources.iter().map(|source| {
+            vec![
+                cell(&source.name),
+                cell(source.kind.as_str()),
+                cell(source.location.to_string()),
+                optional(source.files.map(|files| files.to_string())),
+                optional(source.size_bytes.map(size)),
+            ]
+        }),
+    );
+    let mut lines = vec![
+        format!("would take a {} backup (scope {}) into {}", plan.mode, plan.scope, clean(&plan.store_dir.to_string())),
+        String::new(),
+        table,
+        String::new(),
+        format!("space: about {} needed, {} free", size(plan.needed_bytes), size(plan.free_bytes)),
+    ];
+    for source in &plan.sources {
+        lines.extend(source.notes.iter().map(|note| format!("note: {}: {}", source.name, clean(note))));
+    }
+    lines.extend(plan.notes.iter().map(|note| format!("note: {}", clean(note))));
+    lines.join("\n")
+}
+
+/// What a restore would do.
+pub(crate) fn restore(plan: &RestorePlan, look: &Look) -> String {
+    let from = &plan.backup;
+    let mut lines = vec![
+        format!(
+            "restore from {} ({}), which holds {}",
+            clean(&from.filename),
+            look.at_and_age(from.created_at),
+            source_names(from)
+        ),
+        String::new(),
+        sources(plan, look),
+        String::new(),
+    ];
+    for source in &plan.sources {
+        lines.extend(source.notes.iter().map(|note| format!("note: {}: {}", source.name, clean(note))));
+    }
+    lines.push(if plan.safety_backup {
+        "safety backup: of everything that is replaced, before it is replaced".to_owned()
+    } else {
+        "safety backup: none is needed, nothing live is touched".to_owned()
+    });
+    lines.extend(plan.unsaved.iter().map(|lost| format!("cannot be saved first: {}", clean(lost))));
+    let free = plan.free_bytes.map_or_else(|| "unknown".to_owned(), size);
+    lines.push(format!("space: about {} needed, {free} free", size(plan.needed_bytes)));
+    lines.extend(plan.estimate_seconds.map(|seconds| format!("time: about {}", span(seconds))));
+    lines.extend(plan.instructions.iter().map(|step| format!("to do: {}", clean(step))));
+    lines.join("\n")
+}
+
+fn sources(plan: &RestorePlan, look: &Look) -> String {
+    look.table(
+        &["SOURCE", "KIND", "TO", "HOW", "ADDED", "CHANGED", "REMOVED"],
+        plan.sources.iter().map(|source| {
+            vec![
+                cell(&source.name),
+                cell(source.kind.as_str()),
+                cell(source.destination.to_string()),
+                cell(source.method.as_str().replace('_', " ")),
+                number(change(source.added)),
+                number(change(source.changed)),
+                number(change(source.removed)),
+            ]
+        }),
+    )
+}
+
+fn change(change: Change) -> String {
+    match change.files {
+        0 => "-".to_owned(),
+        files => format!("{}, {}", count(files, "file"), size(change.bytes)),
+    }
+}

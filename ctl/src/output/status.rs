@@ -1,0 +1,147 @@
+//! The status: for people, and as the line of a monitoring plugin.
+
+use carelog_rpc::{BackupPoint, Job, Problem, Severity, SourceStatus, Status, Verdict};
+
+use crate::exit::Check;
+use crate::output::job;
+use crate::output::table::{Look, Tone, cell, optional, toned, toned_line};
+use crate::output::text::{age, clean, count, size, span};
+
+/// Am I protected? since when? how fast can I be back? what is wrong, and the next command for it.
+pub(crate) fn page(status: &Status, look: &Look) -> String {
+    let mut lines = vec![verdict(status, look)];
+    if let Some(seconds) = status.restore_estimate_seconds {
+        lines.push(format!("a restore of everything takes about {}", span(seconds)));
+    }
+    lines.extend([String::new(), sources(status, look), String::new(), look.fields(facts(status, look))]);
+    if !status.problems.is_empty() {
+        lines.push(String::new());
+        lines.extend(status.problems.iter().map(|problem| self::problem(problem, look)));
+    }
+    lines.join("\n")
+}
+
+fn verdict(status: &Status, look: &Look) -> String {
+    let since = status.protected_since.map(|at| look.at_and_age(at));
+    let (text, tone) = match (status.verdict, since) {
+        (Verdict::Protected, Some(since)) => (format!("PROTECTED: all data up to {since} can be restored"), Tone::Good),
+        (Verdict::Protected, None) => ("PROTECTED".to_owned(), Tone::Good),
+        (Verdict::AtRisk, Some(since)) => (format!("AT RISK: only data up to {since} can be restored"), Tone::Doubtful),
+        (Verdict::AtRisk, None) => ("AT RISK".to_owned(), Tone::Doubtful),
+        (Verdict::Unprotected, _) => ("NOT PROTECTED: there is data that no backup holds".to_owned(), Tone::Bad),
+    };
+    toned_line(&text, tone, look)
+}
+
+fn sources(status: &Status, look: &Look) -> String {
+    look.table(
+        &["SOURCE", "KIND", "NEWEST BACKUP", "AGE", "LIMIT", "VERIFIED"],
+        status.sources.iter().map(|source| {
+            vec![
+                cell(&source.name),
+                cell(source.kind.as_str()),
+                optional(source.newest_backup.as_ref().map(|point| &point.filename)),
+                toned(source.age_seconds.map_or_else(|| "never".to_owned(), span), source_tone(source)),
+                optional(source.rpo_seconds.map(span)),
+                optional(source.newest_verified.as_ref().map(|point| age(point.created_at, look.now))),
+            ]
+        }),
+    )
+}
+
+const fn source_tone(source: &SourceStatus) -> Tone {
+    match (source.age_seconds, source.rpo_seconds) {
+        (None, _) => Tone::Bad,
+        (Some(age), Some(limit)) if age > limit => Tone::Doubtful,
+        _ => Tone::Good,
+    }
+}
+
+fn facts(status: &Status, look: &Look) -> Vec<(&'static str, String)> {
+    let store = &status.store;
+    let free = match (store.free_bytes, store.total_bytes) {
+        (Some(free), Some(total)) => format!("{} of {} free", size(free), size(total)),
+        _ => "its free space is unknown".to_owned(),
+    };
+    let backups = count(store.backups, "backup");
+    let daemon = &status.daemon;
+    let mut facts = vec![
+        ("store", format!("{}: {backups}, {}; {free}", store.dir, size(store.bytes))),
+        (
+            "verified",
+            status.newest_verified.as_ref().map_or_else(|| "none yet".to_owned(), |point| self::point(point, look)),
+        ),
+    ];
+    facts.extend(status.running.iter().map(|job| ("running", running(job))));
+    if !status.queued.is_empty() {
+        facts.push(("queued", count(status.queued.len() as u64, "job")));
+    }
+    facts.push((
+        "daemon",
+        format!("{}, up {}", daemon.version, span(daemon.started_at.seconds_until(status.generated_at))),
+    ));
+    facts
+}
+
+fn point(point: &BackupPoint, look: &Look) -> String {
+    format!("{} ({})", point.filename, age(point.created_at, look.now))
+}
+
+fn running(job: &Job) -> String {
+    format!("{} {} ({})", job.kind, job.title, job::state(job))
+}
+
+fn problem(problem: &Problem, look: &Look) -> String {
+    let tone = match problem.severity {
+        Severity::Notice => Tone::Plain,
+        Severity::Warning => Tone::Doubtful,
+        Severity::Critical => Tone::Bad,
+    };
+    let mut text = toned_line(&format!("{}: {}", problem.severity, problem.what), tone, look);
+    if let Some(next) = &problem.next {
+        text += &format!("\n  next: {}", clean(next));
+    }
+    text
+}
+
+/// The line of a monitoring plugin, with performance data, and its exit code.
+pub(crate) fn check(status: &Status) -> (Check, String) {
+    let critical = status.problems.iter().any(|problem| problem.severity == Severity::Critical);
+    let warning = status.problems.iter().any(|problem| problem.severity == Severity::Warning);
+    let check = match status.verdict {
+        Verdict::Unprotected => Check::Critical,
+        _ if critical => Check::Critical,
+        Verdict::AtRisk => Check::Warning,
+        Verdict::Protected if warning => Check::Warning,
+        Verdict::Protected => Check::Ok,
+    };
+    let worst = status.problems.iter().find(|problem| problem.severity != Severity::Notice);
+    let what = worst.map_or_else(|| status.verdict.as_str().replace('_', " "), |problem| problem.what.clone());
+    (check, check_line(check, &what, &performance(status)))
+}
+
+/// `CARELOG OK - protected | …`. A `|` would end the text too early.
+pub(crate) fn check_line(check: Check, what: &str, performance: &str) -> String {
+    let line = format!("CARELOG {} - {}", check.as_str(), clean(what).replace('|', "/"));
+    if performance.is_empty() { line } else { format!("{line} | {performance}") }
+}
+
+fn performance(status: &Status) -> String {
+    let mut data: Vec<String> = status
+        .sources
+        .iter()
+        .filter_map(|source| {
+            let limit = source.rpo_seconds.map(|limit| limit.to_string()).unwrap_or_default();
+            Some(format!("'{}_age'={}s;{limit};;0", source.name, source.age_seconds?))
+        })
+        .collect();
+    let store = &status.store;
+    data.extend(store.free_bytes.map(|free| {
+        let total = store.total_bytes.map(|total| total.to_string()).unwrap_or_default();
+        format!("store_free={free}B;;;0;{total}")
+    }));
+    data.push(format!("store_used={}B", store.bytes));
+    data.push(format!("backups={}", store.backups));
+    data.push(format!("problems={}", status.problems.len()));
+    data.join(" ")
+}
