@@ -50,6 +50,21 @@ pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     fsync_dir(parent)
 }
 
+/// As [`write_durably`], but nothing is fsynced: for what is of no use after a power cut.
+///
+/// # Errors
+/// What the file system says; the old file is then still there.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = parent_of(path)?.join(format!("{TEMPORARY_PREFIX}{}", Uuid::now_v7().simple()));
+    let replaced = std::fs::write(&temporary, bytes)
+        .and_then(|()| std::fs::set_permissions(&temporary, Permissions::from_mode(mode)))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if replaced.is_err() {
+        let _best_effort = std::fs::remove_file(&temporary);
+    }
+    replaced
+}
+
 /// Makes the names in the folder `path` durable.
 ///
 /// # Errors

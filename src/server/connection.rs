@@ -36,7 +36,7 @@ pub(super) async fn run(server: &Arc<Server>, stream: UnixStream, shutdown: &Can
     loop {
         let received = tokio::select! {
             () = shutdown.cancelled() => return,
-            received = peer.receive() => received,
+            received = peer.receive_in_time() => received,
         };
         let answered = match received {
             Ok(Some(request)) => answer(server, &mut peer, &caller, request, shutdown).await,
@@ -69,11 +69,11 @@ async fn answer(
         }
         Ok(Answer::Watch(id)) => watch(server, peer, caller, id, shutdown).await,
         Ok(Answer::Download(prepared)) => download::send(peer, prepared, shutdown).await,
-        Ok(Answer::NeedsDirectory(job)) => {
+        Ok(Answer::NeedsDirectory(next)) => {
             let directory = peer.ask_for_descriptor().await?;
-            let enqueued =
-                blocking(server, caller, move |server, caller| server.enqueue_into(caller, job, directory)).await;
-            peer.send(&enqueued.unwrap_or_else(|failure| Reply::Error(failure.0))).await
+            let reply =
+                blocking(server, caller, move |server, caller| server.into_directory(caller, next, directory)).await;
+            peer.send(&reply.unwrap_or_else(|failure| Reply::Error(failure.0))).await
         }
         Err(failure) => {
             tracing::debug!(verb, user = caller.requester.user, error = %failure.0, "a request failed");
@@ -115,6 +115,12 @@ async fn watch(
         let next = tokio::select! {
             () = shutdown.cancelled() => None,
             next = watch.next(LOOK) => next,
+            // A watcher has nothing to say; what is heard is that it has gone.
+            gone = peer.receive() => return match gone {
+                Ok(None) => Ok(()),
+                Ok(Some(_)) => Err(ConnectionError::UnaskedData),
+                Err(error) => Err(error),
+            },
         };
         let Some(update) = next.filter(|update| !update.state.is_final()) else { break };
         let ahead = match update.state {

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use carelog_rpc::{ErrorCode, Job, Reloaded, Reply, Request};
+use carelog_rpc::{ErrorCode, Job, Reloaded, Reply, Request, RestorePlan};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -14,6 +14,7 @@ use super::{overview, wire};
 use crate::audit::Entry;
 use crate::catalog::{JobFilter, NewJob};
 use crate::config::{Access, Objectives};
+use crate::fsio;
 use crate::job::{Jobs, Parts};
 use crate::model::{AuditOutcome, JobId};
 use crate::queue::Queue;
@@ -61,8 +62,16 @@ pub(super) enum Answer {
     Replies(Vec<Reply>),
     Watch(JobId),
     Download(Prepared),
-    /// The client has to pass a directory before the job can be enqueued.
-    NeedsDirectory(NewJob),
+    /// The client has to pass a directory first.
+    NeedsDirectory(IntoDirectory),
+}
+
+/// What follows when the directory has arrived.
+#[derive(Debug)]
+pub(super) enum IntoDirectory {
+    /// A dry run: the plan, in which only the room is not known yet.
+    Plan(Box<RestorePlan>),
+    Enqueue(NewJob),
 }
 
 impl Answer {
@@ -110,10 +119,26 @@ impl Server {
         }
     }
 
-    /// Enqueues a restore whose directory has arrived.
-    pub(super) fn enqueue_into(&self, caller: &Caller, job: NewJob, directory: OwnedFd) -> Result<Reply, Failure> {
-        let job = self.queue.enqueue(&job, &caller.actor(), Some(directory))?;
-        Ok(Reply::Enqueued { job_id: job.id.to_string() })
+    /// Goes on with a restore whose directory has arrived.
+    pub(super) fn into_directory(
+        &self,
+        caller: &Caller,
+        next: IntoDirectory,
+        directory: OwnedFd,
+    ) -> Result<Reply, Failure> {
+        if !std::fs::File::from(directory.try_clone()?).metadata()?.is_dir() {
+            return Err(Failure::new(ErrorCode::Usage, "what was passed is no directory", "name a directory with --to"));
+        }
+        match next {
+            IntoDirectory::Plan(mut plan) => {
+                plan.free_bytes = fsio::free_space_of(&directory).ok().map(|space| space.free_bytes);
+                Ok(Reply::RestorePlan(plan))
+            }
+            IntoDirectory::Enqueue(job) => {
+                let job = self.queue.enqueue(&job, &caller.actor(), Some(directory))?;
+                Ok(Reply::Enqueued { job_id: job.id.to_string() })
+            }
+        }
     }
 
     pub(super) fn parts(&self) -> Arc<Parts> {

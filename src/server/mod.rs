@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use handler::{Reload, Server};
+pub use handler::{Policy, Reload, Server};
 pub use overview::StatusFile;
 
 /// Version of this program, as said in the hello.

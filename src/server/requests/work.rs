@@ -8,7 +8,7 @@ use crate::job::{BackupPlan, RestorePlan};
 use crate::model::{Mode, SourceName};
 use crate::server::access::Caller;
 use crate::server::failure::Failure;
-use crate::server::handler::{Answer, Server};
+use crate::server::handler::{Answer, IntoDirectory, Server};
 use crate::server::{time, wire};
 
 impl Server {
@@ -68,16 +68,17 @@ impl Server {
         };
         let parts = self.parts();
         if request.dry_run {
-            let plan = if request.to {
-                wire::plan_into_directory(&record, &spec)
-            } else {
-                wire::restore_plan(RestorePlan::make(&parts, &spec)?, &parts)?
-            };
+            if request.to {
+                let plan = wire::plan_into_directory(&record, &spec);
+                return Ok(Answer::NeedsDirectory(IntoDirectory::Plan(Box::new(plan))));
+            }
+            let plan = wire::restore_plan(RestorePlan::make(&parts, &spec)?, &parts)?;
             return Answer::one(Reply::RestorePlan(Box::new(plan)));
         }
         let spec = JobSpec::Restore(spec);
         if request.to {
-            return Ok(Answer::NeedsDirectory(NewJob::new(spec, caller.requester.clone(), self.now())));
+            let job = NewJob::new(spec, caller.requester.clone(), self.now());
+            return Ok(Answer::NeedsDirectory(IntoDirectory::Enqueue(job)));
         }
         self.enqueue(caller, spec)
     }

@@ -1,0 +1,231 @@
+//! Are we protected, since when, how fast can we be back, and what is wrong.
+//!
+//! Also kept in a file beside the socket, so that it can be told while the daemon is dead. That file is for everybody, so
+//! nothing here names a file of a source.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use carelog_rpc::{
+    BackupPoint, DaemonStatus, Document, Octets, Problem, Severity, SourceStatus, Status, StoreStatus, Verdict,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::failure::Failure;
+use super::handler::{Policy, Server};
+use super::{VERSION, wire};
+use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
+use crate::fsio;
+use crate::job::Parts;
+use crate::model::{BackupState, Class, JobKind, JobState, VerifyResult};
+use crate::source::Source;
+
+/// How many of the newest jobs are looked at.
+const JOBS: u32 = 200;
+
+pub(super) fn status(server: &Server) -> Result<Status, Failure> {
+    let (parts, policy) = (server.parts(), server.policy());
+    let now = parts.clock.now();
+    let backups = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+    let jobs = parts.catalog.list_jobs(&JobFilter { unfinished: false, limit: Some(JOBS) })?;
+    let sources: Vec<SourceStatus> =
+        parts.sources.iter().map(|source| source_status(source, &backups, &policy, now)).collect();
+    let store = store_status(&parts, &policy, &backups);
+    let problems = problems(&parts, &backups, &jobs, &sources, &store);
+    let protected_since = sources.iter().map(|source| source.newest_backup.as_ref().map(|point| point.created_at)).min();
+    let wire_jobs = |state| {
+        let wanted = jobs.iter().filter(move |job| job.state == state);
+        wanted.map(|job| wire::job(job, server.queue.progress(job.id).as_ref(), &parts.catalog))
+    };
+    Ok(Status {
+        verdict: verdict(&sources, &problems),
+        generated_at: now.into(),
+        protected_since: protected_since.flatten(),
+        restore_estimate_seconds: restore_estimate(&jobs, &backups),
+        problems,
+        sources,
+        newest_verified: newest(&backups, is_verified).map(point),
+        store,
+        running: wire_jobs(JobState::Running).collect(),
+        queued: wire_jobs(JobState::Queued).rev().collect(),
+        daemon: DaemonStatus {
+            version: VERSION.to_owned(),
+            started_at: server.started_at.into(),
+            timezone: policy.timezone.iana_name().unwrap_or("UTC").to_owned(),
+        },
+    })
+}
+
+fn source_status(source: &Arc<dyn Source>, backups: &[BackupRecord], policy: &Policy, now: Timestamp) -> SourceStatus {
+    let holds = |backup: &BackupRecord| backup.sources.iter().any(|held| held.name == *source.name());
+    let newest_backup = newest(backups, |backup| is_usable(backup) && holds(backup)).map(point);
+    let age_seconds = newest_backup.as_ref().map(|point| point.created_at.seconds_until(now.into()));
+    SourceStatus {
+        name: source.name().to_string(),
+        kind: wire::source_kind(source.kind()),
+        newest_backup,
+        age_seconds,
+        rpo_seconds: Some(policy.objectives.rpo.as_secs()),
+        newest_verified: newest(backups, |backup| is_verified(backup) && holds(backup)).map(point),
+    }
+}
+
+fn is_usable(backup: &BackupRecord) -> bool {
+    backup.state == BackupState::Available && backup.class == Class::Backup
+}
+
+fn is_verified(backup: &BackupRecord) -> bool {
+    is_usable(backup) && backup.verify_result == Some(VerifyResult::Passed)
+}
+
+/// The catalog lists the newest first.
+fn newest(backups: &[BackupRecord], wanted: impl Fn(&BackupRecord) -> bool) -> Option<&BackupRecord> {
+    backups.iter().find(|backup| wanted(backup))
+}
+
+fn point(backup: &BackupRecord) -> BackupPoint {
+    BackupPoint {
+        id: backup.id.to_string(),
+        filename: backup.filename.clone(),
+        created_at: backup.created_at.into(),
+    }
+}
+
+fn store_status(parts: &Parts, policy: &Policy, backups: &[BackupRecord]) -> StoreStatus {
+    let device = fsio::device_of(&policy.store_dir).ok();
+    let shares = |source: &&Arc<dyn Source>| {
+        let of_source = source.check().ok().and_then(|check| check.device);
+        device.is_some() && of_source == device
+    };
+    let space = parts.store.space().ok();
+    let here = backups.iter().filter(|backup| backup.state != BackupState::Missing);
+    StoreStatus {
+        dir: Octets::from_path(&policy.store_dir),
+        same_device_as: parts.sources.iter().filter(shares).map(|source| source.name().to_string()).collect(),
+        free_bytes: space.map(|space| space.free_bytes),
+        total_bytes: space.map(|space| space.total_bytes),
+        backups: here.clone().count() as u64,
+        bytes: here.map(|backup| backup.size_bytes).sum(),
+    }
+}
+
+fn problems(
+    parts: &Parts,
+    backups: &[BackupRecord],
+    jobs: &[Job],
+    sources: &[SourceStatus],
+    store: &StoreStatus,
+) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut say = |severity, what: String, next: &str| {
+        found.push(Problem { severity, what, next: (!next.is_empty()).then(|| next.to_owned()) });
+    };
+    if let Err(error) = parts.store.check() {
+        say(Severity::Critical, error.to_string(), "mount the backup disk");
+    }
+    for source in sources {
+        match (source.age_seconds, source.rpo_seconds) {
+            (None, _) => {
+                let what = format!("source '{}' has no usable backup", source.name);
+                say(Severity::Critical, what, "carelogctl backup");
+            }
+            (Some(age), Some(rpo)) if age > rpo => {
+                let span = |seconds| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
+                let what = format!(
+                    "the newest backup of source '{}' is {} old; the objective is {}",
+                    source.name,
+                    span(age - age % 60),
+                    span(rpo)
+                );
+                say(Severity::Warning, what, "carelogctl backup");
+            }
+            _ => {}
+        }
+    }
+    for backup in backups.iter().filter(|b| matches!(b.state, BackupState::Corrupt | BackupState::Missing)) {
+        let what = format!("{} is {}", backup.filename, backup.state);
+        let next = format!("carelogctl verify {}; then carelogctl backup", backup.id);
+        say(Severity::Warning, what, &next);
+    }
+    for kind in [JobKind::Backup, JobKind::Restore, JobKind::Verify] {
+        let last = jobs.iter().find(|job| job.spec.kind() == kind && job.state.is_final());
+        if let Some(job) = last.filter(|job| matches!(job.state, JobState::Failed | JobState::Interrupted)) {
+            let next = format!("carelogctl job show {}", job.id);
+            say(Severity::Warning, format!("the last {kind} job {}", ended(job.state)), &next);
+        }
+    }
+    if !store.same_device_as.is_empty() {
+        let what = format!(
+            "the backups lie on the same disk as {}: they protect from mistakes, not from the loss of that disk",
+            store.same_device_as.join(", ")
+        );
+        say(Severity::Notice, what, "put [backup] dir on another disk");
+    }
+    found.sort_by_key(|problem| match problem.severity {
+        Severity::Critical => 0,
+        Severity::Warning => 1,
+        Severity::Notice => 2,
+    });
+    found
+}
+
+const fn ended(state: JobState) -> &'static str {
+    match state {
+        JobState::Interrupted => "was interrupted",
+        _ => "failed",
+    }
+}
+
+fn verdict(sources: &[SourceStatus], problems: &[Problem]) -> Verdict {
+    if sources.iter().any(|source| source.newest_backup.is_none()) {
+        Verdict::Unprotected
+    } else if problems.iter().any(|problem| problem.severity != Severity::Notice) {
+        Verdict::AtRisk
+    } else {
+        Verdict::Protected
+    }
+}
+
+/// By what the last restore took, and how much more or less there is to restore now.
+fn restore_estimate(jobs: &[Job], backups: &[BackupRecord]) -> Option<u64> {
+    let ended = |job: &&Job| matches!(job.state, JobState::Succeeded | JobState::Warned);
+    let last = jobs.iter().filter(ended).find(|job| job.spec.kind() == JobKind::Restore)?;
+    let took: SignedDuration = last.finished_at?.duration_since(last.started_at?);
+    let then = last.outcome.as_ref()?.notes.get("bytes")?.as_u64().filter(|bytes| *bytes > 0)?;
+    let now = newest(backups, is_usable)?.raw_bytes;
+    let milliseconds = u128::try_from(took.as_millis()).ok()?.max(1);
+    u64::try_from(milliseconds * u128::from(now) / u128::from(then) / 1000).ok().map(|seconds| seconds.max(1))
+}
+
+/// `status.json` beside the socket.
+#[derive(Debug)]
+pub struct StatusFile {
+    server: Arc<Server>,
+    path: PathBuf,
+}
+
+impl StatusFile {
+    /// The file in the folder of `socket`.
+    #[must_use]
+    pub fn beside(socket: &Path, server: Arc<Server>) -> Self {
+        Self { server, path: socket.with_file_name("status.json") }
+    }
+
+    /// Writes it anew, readable for everybody. Not fsynced: it is of no use after a power cut. Blocks.
+    pub fn write(&self) {
+        if let Err(error) = self.try_write() {
+            tracing::warn!(%error, "{} could not be written", self.path.display());
+        }
+    }
+
+    fn try_write(&self) -> anyhow::Result<()> {
+        let mut status = status(&self.server).map_err(|failure| failure.0)?;
+        for job in status.running.iter_mut().chain(&mut status.queued) {
+            // Warnings and errors name files of sources.
+            (job.result, job.error) = (None, None);
+        }
+        let json = serde_json::to_vec_pretty(&Document::new(Document::STATUS, status))?;
+        fsio::replace(&self.path, &json, 0o644)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Plans on the wire.
+
+use std::path::Path;
+
+use carelog_rpc as rpc;
+use rpc::{Change, Octets, RestoreMethod};
+
+use super::{backup, scope, source_kind};
+use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
+use crate::fsio;
+use crate::job::{BackupPlan, Parts, RestorePlan};
+use crate::source::{SourcePlan, SwapMethod};
+
+pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
+    let sources = plan.sources.into_iter().map(|source| rpc::PlannedSource {
+        name: source.name.to_string(),
+        kind: source_kind(source.kind),
+        location: Octets(source.location.into_bytes()),
+        files: source.estimate.map(|estimate| estimate.files),
+        size_bytes: source.estimate.map(|estimate| estimate.bytes),
+        notes: source.notes,
+    });
+    rpc::BackupPlan {
+        scope: scope(spec.scope),
+        mode: rpc::Mode::Full,
+        sources: sources.collect(),
+        store_dir: Octets::from_path(store_dir),
+        needed_bytes: plan.needed_bytes,
+        free_bytes: plan.free_bytes,
+        notes: plan.refusals,
+    }
+}
+
+pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Result<rpc::RestorePlan, JobError> {
+    let needed_bytes = plan.sources.iter().map(|source| source.bytes).sum();
+    let free = |source: &SourcePlan| {
+        let parent = source.destination.parent()?;
+        fsio::free_space(parent).ok().map(|space| space.free_bytes)
+    };
+    let free_bytes = plan.sources.iter().filter_map(free).min();
+    parts.store.check()?;
+    Ok(rpc::RestorePlan {
+        backup: backup(&plan.record),
+        sources: plan.sources.into_iter().map(restore_source).collect(),
+        safety_backup: true,
+        unsaved: plan.unsaved,
+        needed_bytes,
+        free_bytes,
+        estimate_seconds: None,
+        instructions: vec![
+            "Stop the application that writes to these sources before you confirm; start it again afterwards.".to_owned(),
+            "Services and containers that mount a restored folder have to be restarted: they still see the old one."
+                .to_owned(),
+        ],
+    })
+}
+
+fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
+    let change = |files| Change { files, bytes: 0 };
+    rpc::RestoreSource {
+        name: source.name.to_string(),
+        kind: source_kind(source.kind),
+        method: match source.method {
+            SwapMethod::ExchangeRoot => RestoreMethod::Exchange,
+        },
+        destination: Octets::from_path(&source.destination),
+        added: Change { files: source.added, bytes: source.bytes },
+        changed: change(source.changed),
+        removed: change(source.removed),
+        notes: source.notes,
+    }
+}
+
+/// A restore into a directory replaces nothing, so there is nothing to look at but the backup.
+pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &RestoreSpec) -> rpc::RestorePlan {
+    let selected = record.sources.iter().filter(|held| spec.sources.is_empty() || spec.sources.contains(&held.name));
+    let sources: Vec<rpc::RestoreSource> = selected
+        .map(|held| rpc::RestoreSource {
+            name: held.name.to_string(),
+            kind: source_kind(held.kind),
+            method: RestoreMethod::Write,
+            destination: Octets(held.name.as_str().as_bytes().to_vec()),
+            added: Change { files: held.files, bytes: held.size_bytes },
+            changed: Change::default(),
+            removed: Change::default(),
+            notes: Vec::new(),
+        })
+        .collect();
+    rpc::RestorePlan {
+        backup: backup(record),
+        needed_bytes: sources.iter().map(|source| source.added.bytes).sum(),
+        sources,
+        safety_backup: false,
+        unsaved: Vec::new(),
+        free_bytes: None,
+        estimate_seconds: None,
+        instructions: Vec::new(),
+    }
+}
