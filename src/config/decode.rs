@@ -3,16 +3,19 @@
 //! A bad value is reported and the default stands in for it, so that the rest of the file is still looked at.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use toml::de::DeValue;
+
+use super::Config;
 use super::access::{Access, Principal};
-use super::document::{Document, Field, Fields};
+use super::document::{Document, Fields};
 use super::environment::{self, Lookup};
 use super::problem::{Origin, Problems};
+use super::reader::Reader;
 use super::settings::{Backup, Compression, Daemon, MinFree, Objectives};
 use super::source::{FilesSettings, JsonSettings, Source, SourceSettings};
-use super::value::{self, Parsed};
-use super::{Config, value::absolute_path};
+use super::value::{self, Parsed, absolute_path};
 use crate::model::{SourceKind, SourceName};
 
 /// A configuration that is still to be checked as a whole, with the places of the values that the check talks about.
@@ -44,7 +47,7 @@ fn daemon(reader: &mut Reader<'_, '_>) -> Daemon {
     }
 }
 
-fn socket_path(text: &str) -> Parsed<std::path::PathBuf> {
+fn socket_path(text: &str) -> Parsed<PathBuf> {
     /// `sun_path` of unix(7) is 108 bytes with its NUL.
     const LONGEST: usize = 107;
     if text.len() > LONGEST {
@@ -71,7 +74,7 @@ fn backup(fields: Option<&Fields<'_>>, environment: &Lookup<'_>, problems: &mut 
     (backup, dir_origin)
 }
 
-fn min_free(found: &toml::de::DeValue<'_>) -> Parsed<MinFree> {
+fn min_free(found: &DeValue<'_>) -> Parsed<MinFree> {
     value::text(found, value::min_free)
 }
 
@@ -143,13 +146,13 @@ fn sources(document: &Document<'_>, problems: &mut Problems) -> (Vec<Source>, Ve
         let settings = source_settings(&mut reader);
         let (Some(name), Some(settings)) = (name, settings) else { continue };
         let source = Source { name, settings };
-        let name_origin = reader.origin("name");
+        let (name_origin, path_origin) = (reader.origin("name"), reader.origin("path"));
         if let Some(message) = name_trouble(&source, &named) {
             problems.add(name_origin, fields.key("name"), message);
             continue;
         }
         named.insert(source.name.clone(), name_origin);
-        sources.push((source, Reader::new(Some(fields), problems).origin("path")));
+        sources.push((source, path_origin));
     }
     sources.into_iter().unzip()
 }
@@ -209,71 +212,4 @@ fn path_pattern(text: &str) -> Parsed<String> {
         return Err("an empty pattern matches nothing; remove it".to_owned());
     }
     globset::Glob::new(text).map(|_| text.to_owned()).map_err(|error| format!("is no pattern: {error}"))
-}
-
-/// Reads the keys of one section and reports what it cannot read.
-struct Reader<'r, 't> {
-    fields: Option<&'r Fields<'t>>,
-    problems: &'r mut Problems,
-}
-
-impl<'r, 't> Reader<'r, 't> {
-    const fn new(fields: Option<&'r Fields<'t>>, problems: &'r mut Problems) -> Self {
-        Self { fields, problems }
-    }
-
-    fn field(&self, key: &str) -> Option<(&'r Fields<'t>, &'r Field<'t>)> {
-        let fields = self.fields?;
-        fields.get(key).map(|field| (fields, field))
-    }
-
-    /// Where `key` stands; the section or the whole file when it is left to its default.
-    fn origin(&self, key: &str) -> Origin {
-        let section = || self.fields.map_or(Origin::File, |fields| fields.origin.clone());
-        self.field(key).map_or_else(section, |(_, field)| field.origin.clone())
-    }
-
-    fn value<T>(&mut self, key: &str, parse: impl Fn(&toml::de::DeValue<'_>) -> Parsed<T>) -> Option<T> {
-        let (fields, field) = self.field(key)?;
-        match parse(&field.value) {
-            Ok(value) => Some(value),
-            Err(message) => {
-                self.problems.add(field.origin.clone(), fields.key(key), message);
-                None
-            }
-        }
-    }
-
-    fn text<T>(&mut self, key: &str, parse: impl Fn(&str) -> Parsed<T>) -> Option<T> {
-        self.value(key, |found| value::text(found, &parse))
-    }
-
-    fn required_text<T>(&mut self, key: &str, example: &str, parse: impl Fn(&str) -> Parsed<T>) -> Option<T> {
-        if let (Some(fields), None) = (self.fields, self.field(key)) {
-            let message = format!("is missing; add {key} = \"{example}\"");
-            self.problems.add(fields.origin.clone(), fields.key(key), message);
-        }
-        self.text(key, parse)
-    }
-
-    fn refuse(&mut self, key: &str, message: &str) {
-        if let Some((fields, field)) = self.field(key) {
-            self.problems.add(field.origin.clone(), fields.key(key), message);
-        }
-    }
-
-    fn environment<T>(
-        &mut self,
-        lookup: &Lookup<'_>,
-        name: &'static str,
-        parse: impl Fn(&str) -> Parsed<T>,
-    ) -> Option<T> {
-        match environment::text(lookup, name).and_then(|text| text.as_deref().map(parse).transpose()) {
-            Ok(value) => value,
-            Err(message) => {
-                self.problems.add(Origin::Environment(name), "", message);
-                None
-            }
-        }
-    }
 }

@@ -11,6 +11,7 @@ mod document;
 mod environment;
 mod nearest;
 mod problem;
+mod reader;
 mod schema;
 mod settings;
 mod source;
