@@ -106,6 +106,7 @@ impl Queue {
         }
         state.arrivals += 1;
         self.shared.wake.notify_all();
+        self.shared.changes.send_modify(|count| *count += 1);
         Ok(enqueued)
     }
 
@@ -120,6 +121,7 @@ impl Queue {
         if let Some(job) = catalog.cancel_queued(id, clock.now(), actor)? {
             state.directories.remove(&id);
             state.announce_end(id, job.state);
+            self.shared.changes.send_modify(|count| *count += 1);
             return Ok(Cancel::AtOnce);
         }
         let Some(running) = state.running.get_mut(&id) else {
@@ -142,6 +144,12 @@ impl Queue {
         }
         let job = self.shared.catalog.job(id)?;
         Ok(state.begin_watch(id, job.state))
+    }
+
+    /// Tells whenever a job was enqueued, began or ended. What changed is in the catalog.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
     }
 
     /// A look at the progress of a running job; `None` when it does not run.

@@ -1,8 +1,11 @@
 //! How much room a file system has, and which one a path is on.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+use rustix::fs::StatVfs;
 
 /// Room on a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +21,24 @@ pub struct Space {
 /// # Errors
 /// What the file system says.
 pub fn free_space(path: &Path) -> io::Result<Space> {
-    let stat = rustix::fs::statvfs(path)?;
-    Ok(Space {
-        free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
-        total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
-    })
+    Ok(rustix::fs::statvfs(path)?.into())
+}
+
+/// The room on the file system of an open file or folder.
+///
+/// # Errors
+/// What the file system says.
+pub fn free_space_of(open: impl AsFd) -> io::Result<Space> {
+    Ok(rustix::fs::fstatvfs(open)?.into())
+}
+
+impl From<StatVfs> for Space {
+    fn from(stat: StatVfs) -> Self {
+        Self {
+            free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+            total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        }
+    }
 }
 
 /// The number of the device that `path`, which must exist, lies on; a symbolic link is followed.
