@@ -230,5 +230,7 @@ impl LocalStore {
     }
 }
 
+#[cfg(all(test, feature = "failpoints"))]
+mod crash_tests;
 #[cfg(test)]
 mod tests;
