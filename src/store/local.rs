@@ -230,7 +230,7 @@ impl LocalStore {
     }
 }
 
-#[cfg(all(test, feature = "failpoints"))]
+#[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
 mod tests;

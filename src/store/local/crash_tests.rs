@@ -1,6 +1,8 @@
 //! Stops or fails the store at every one of its write steps. Each step runs in a child of this test binary, because a
 //! kill ends the process.
 
+#![cfg(feature = "failpoints")]
+
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus};
 
