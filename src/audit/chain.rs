@@ -30,7 +30,7 @@ impl Chain {
     /// # Errors
     /// [`FirstBroken`]; what is pushed afterwards means nothing.
     pub fn push(&mut self, record: &Record) -> Result<(), FirstBroken> {
-        let seq = self.head.seq + 1;
+        let seq = self.next_seq();
         let broken = |why: &str| Err(FirstBroken { seq, why: why.to_owned() });
         if record.seq > seq {
             return broken("it is missing");
@@ -48,6 +48,12 @@ impl Chain {
         Ok(())
     }
 
+    /// The number that the next record must have.
+    #[must_use]
+    pub const fn next_seq(&self) -> u64 {
+        self.head.seq + 1
+    }
+
     /// Ends the check. `expected` is the chain's end as noted elsewhere, where it was noted.
     ///
     /// # Errors
@@ -55,7 +61,7 @@ impl Chain {
     pub fn end(self, expected: Option<Head>) -> Result<Head, FirstBroken> {
         match expected {
             Some(expected) if expected.seq > self.head.seq => {
-                Err(FirstBroken { seq: self.head.seq + 1, why: "it is missing".to_owned() })
+                Err(FirstBroken { seq: self.next_seq(), why: "it is missing".to_owned() })
             }
             Some(expected) if expected != self.head => {
                 Err(FirstBroken { seq: self.head.seq, why: "the chain does not end as was noted".to_owned() })

@@ -73,7 +73,15 @@ impl Catalog {
         let mut statement = connection.prepare("SELECT * FROM audit ORDER BY seq").map_err(CatalogError::from)?;
         let mut chain = Chain::default();
         for record in statement.query_map([], record_in).map_err(CatalogError::from)? {
-            chain.push(&record.map_err(CatalogError::from)?)?;
+            match record {
+                Ok(record) => chain.push(&record)?,
+                Err(error) if is_about_content(&error) => {
+                    return Err(
+                        FirstBroken { seq: chain.next_seq(), why: format!("it cannot be read: {error}") }.into()
+                    );
+                }
+                Err(error) => return Err(CatalogError::from(error).into()),
+            }
         }
         Ok(chain.end(Some(noted))?)
     }
@@ -107,6 +115,12 @@ pub(super) fn append(tx: &Connection, entry: &Entry) -> Result<(), CatalogError>
 fn head(db: &Connection) -> Result<Head, CatalogError> {
     let read = |row: &Row<'_>| Ok(Head { seq: size(row, "seq")?, hash: word(row, "hash")? });
     Ok(db.query_row("SELECT seq, hash FROM audit_head", [], read)?)
+}
+
+/// Whether a value in a row is not what this program writes, as opposed to a row that cannot be had.
+fn is_about_content(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
 }
 
 fn record_in(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -15,27 +15,43 @@ use crate::failpoint;
 /// What the names of unfinished files begin with. Nothing else may be named so: the sweep removes them.
 const TEMPORARY_PREFIX: &str = ".carelog-tmp-";
 
-/// Makes the folder `path`, and its parents, open to its owner only (0700). A folder that exists keeps its content and
-/// loses the permissions of group and others.
+/// Makes the folder `path`, and the parents that it lacks, open to their owner only (0700), durably. A folder that exists
+/// keeps its content and loses the permissions of group and others.
 ///
 /// # Errors
 /// What the file system says.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    make_dirs(path)?;
     if std::fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
         std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
-    match parent_of(path) {
-        Ok(parent) => fsync_dir(parent),
-        Err(_) => Ok(()),
-    }
+    Ok(())
+}
+
+fn make_dirs(path: &Path) -> io::Result<()> {
+    let make = || DirBuilder::new().mode(0o700).create(path);
+    let parent = match make() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = parent_of(path)?;
+            make_dirs(parent)?;
+            make()?;
+            parent
+        }
+        made => {
+            made?;
+            parent_of(path)?
+        }
+    };
+    fsync_dir(parent)
 }
 
 /// Replaces the file `path` by one that holds `bytes` and has exactly the permissions `mode`. Whoever reads `path`
 /// meanwhile, or after a crash, sees the old file or the new one, whole.
 ///
 /// # Errors
-/// What the file system says; the old file is then still there.
+/// What the file system says. The old file is then still there, unless only the last step failed, which makes the new name
+/// survive a power loss.
 pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let parent = parent_of(path)?;
     let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", Uuid::now_v7().simple()));

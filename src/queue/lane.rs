@@ -76,8 +76,9 @@ fn record_end(shared: &Shared, id: JobId, mut end: JobEnd, progress: &Progress) 
     let phases = progress.finish(now);
     let mut state = shared.lock();
     let asked = state.running.get(&id).is_some_and(|running| running.cancelled_on_request);
-    if end.outcome.state == JobState::Cancelled && !asked {
-        end.outcome = JobOutcome::interrupted("the daemon was shut down while it ran");
+    if end.outcome.state == JobState::Cancelled && state.stopping && !asked {
+        let JobOutcome { state, error, .. } = JobOutcome::interrupted("the daemon was shut down while it ran");
+        end.outcome = JobOutcome { state, error, ..end.outcome };
     }
     let recorded = loop {
         let seen = state.arrivals;

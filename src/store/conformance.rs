@@ -87,7 +87,7 @@ fn what_is_held_is_not_removed(store: &dyn Store) {
     assert_eq!(store.holds(&name).unwrap(), holds);
     let refused = store.remove(&name).unwrap_err();
     assert!(matches!(refused, StoreError::Held { .. }) && refused.to_string().contains("audit"), "{refused}");
-    assert_eq!(names(store), [name.clone()]);
+    assert_eq!(names(store), std::slice::from_ref(&name));
     store.set_holds(&name, &[]).unwrap();
     store.remove(&name).unwrap();
 }
@@ -104,7 +104,7 @@ fn a_sweep_leaves_what_is_published(store: &dyn Store) {
     let name = publish(store, time(0), b"x");
     store.set_holds(&name, &[hold("x")]).unwrap();
     assert_eq!(store.sweep().unwrap(), Vec::<String>::new());
-    assert_eq!(names(store), [name.clone()]);
+    assert_eq!(names(store), std::slice::from_ref(&name));
     assert_eq!(store.holds(&name).unwrap().len(), 1);
     assert_eq!(store.checksum(&name).unwrap(), Some(Sha256::of(b"x")));
     store.check().unwrap();

@@ -231,4 +231,6 @@ impl LocalStore {
 }
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;

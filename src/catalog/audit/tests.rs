@@ -50,6 +50,8 @@ fn the_table_can_only_be_appended_to() {
 fn a_change_behind_the_triggers_is_found() {
     for (sql, broken_at) in [
         ("UPDATE audit SET reason = 'nothing happened' WHERE seq = 2", 2),
+        ("UPDATE audit SET outcome = 'fine' WHERE seq = 2", 2),
+        ("UPDATE audit SET uid = -1 WHERE seq = 2", 2),
         ("DELETE FROM audit WHERE seq = 2", 2),
         ("DELETE FROM audit WHERE seq = 3", 3),
         ("UPDATE audit SET time_ms = time_ms + 1 WHERE seq = 1", 1),

@@ -1,0 +1,172 @@
+//! What a job is to do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{BackupId, JobKind, Mode, Scope, SourceName};
+
+/// What a job is to do. Stored as JSON: fields may be added with a default, none may change its meaning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobSpec {
+    /// Take a backup.
+    Backup(BackupSpec),
+    /// Put sources back, or write them elsewhere.
+    Restore(RestoreSpec),
+    /// Read archives and compare them with their checksums.
+    Verify(VerifySpec),
+    /// Remove backups.
+    Prune(PruneSpec),
+}
+
+/// A backup to take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSpec {
+    /// What it covers.
+    pub scope: Scope,
+    /// These sources only; empty for all that the scope covers.
+    pub sources: Vec<SourceName>,
+    /// Full or incremental.
+    pub mode: Mode,
+    /// What the person who asks writes down.
+    pub description: String,
+}
+
+/// A restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreSpec {
+    /// Which backup.
+    pub backup: BackupId,
+    /// These sources only; empty for all in the backup.
+    pub sources: Vec<SourceName>,
+    /// Go on although something live cannot be saved beforehand.
+    pub accept_unsaved: bool,
+    /// What the person who asks writes down.
+    pub description: String,
+    /// Into a directory whose descriptor the queue holds, instead of the live places.
+    pub to_directory: bool,
+}
+
+/// A verification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifySpec {
+    /// Which backups; empty for every one.
+    pub backups: Vec<BackupId>,
+    /// Read the structure only.
+    pub quick: bool,
+}
+
+/// A removal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PruneSpec {
+    /// Which backups.
+    pub backups: Vec<BackupId>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Where jobs run: one at a time in each lane, the lanes beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// What writes to the store or to live data.
+    Write,
+    /// What only reads archives.
+    Read,
+}
+
+impl Lane {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl JobSpec {
+    /// The kind of job.
+    #[must_use]
+    pub const fn kind(&self) -> JobKind {
+        match self {
+            Self::Backup(_) => JobKind::Backup,
+            Self::Restore(_) => JobKind::Restore,
+            Self::Verify(_) => JobKind::Verify,
+            Self::Prune(_) => JobKind::Prune,
+        }
+    }
+
+    /// The lane that it runs in.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::Verify(_) | Self::Restore(RestoreSpec { to_directory: true, .. }) => Lane::Read,
+            Self::Backup(_) | Self::Restore(_) | Self::Prune(_) => Lane::Write,
+        }
+    }
+
+    /// Its priority unless something else is asked for: a live restore goes before everything that waits.
+    #[must_use]
+    pub const fn default_priority(&self) -> i64 {
+        match self {
+            Self::Restore(RestoreSpec { to_directory: false, .. }) => 100,
+            _ => 0,
+        }
+    }
+
+    /// Whether it writes into a directory whose descriptor is handed over with it.
+    #[must_use]
+    pub const fn needs_directory(&self) -> bool {
+        matches!(self, Self::Restore(RestoreSpec { to_directory: true, .. }))
+    }
+
+    /// Whether nothing is lost when it is stopped and asked for again.
+    #[must_use]
+    pub const fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Backup(_) | Self::Verify(_) | Self::Restore(RestoreSpec { to_directory: true, .. }) => true,
+            Self::Restore(_) | Self::Prune(_) => false,
+        }
+    }
+
+    /// What the audit trail says of it: its parameters by name, and the reason that was given.
+    pub(super) fn for_audit(&self) -> (BTreeMap<String, String>, &str) {
+        let mut parameters = BTreeMap::from([("kind".to_owned(), self.kind().to_string())]);
+        let mut say = |name: &str, value: String| drop(parameters.insert(name.to_owned(), value));
+        let reason = match self {
+            Self::Backup(spec) => {
+                say("scope", spec.scope.to_string());
+                say("sources", joined(&spec.sources));
+                say("mode", spec.mode.to_string());
+                &spec.description
+            }
+            Self::Restore(spec) => {
+                say("backup", spec.backup.to_string());
+                say("sources", joined(&spec.sources));
+                say("accept_unsaved", spec.accept_unsaved.to_string());
+                say("to_directory", spec.to_directory.to_string());
+                &spec.description
+            }
+            Self::Verify(spec) => {
+                say("backups", joined(&spec.backups));
+                say("quick", spec.quick.to_string());
+                ""
+            }
+            Self::Prune(spec) => {
+                say("backups", joined(&spec.backups));
+                &spec.reason
+            }
+        };
+        (parameters, reason)
+    }
+}
+
+fn joined(items: &[impl ToString]) -> String {
+    if items.is_empty() {
+        "all".to_owned()
+    } else {
+        items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+}
