@@ -4,9 +4,9 @@
 //! docs/ARCHITECTURE.md is the map.
 
 pub mod cli;
+pub mod extract;
 pub mod logging;
 pub mod quickstart;
-pub mod signals;
 
 pub mod daemon;
 
@@ -33,3 +33,4 @@ pub mod failpoint;
 pub mod fsio;
 pub mod model;
 pub mod progress;
+pub mod signals;

@@ -157,9 +157,9 @@ pub struct Chunking {
     /// Name and year of the algorithm.
     pub algorithm: String,
     /// No chunk but a last one is smaller (bytes).
-    pub min: u32,
+    pub min: u64,
     /// Aimed at (bytes).
-    pub average: u32,
+    pub average: u64,
     /// No chunk is larger (bytes).
-    pub max: u32,
+    pub max: u64,
 }

@@ -6,12 +6,15 @@
 //! read through [`ArchiveReader`]. The reader distrusts every byte.
 
 pub mod chunk;
+pub mod escape;
 pub mod frame;
 pub mod index;
 pub mod manifest;
 pub mod metadata;
 pub mod pax;
 pub mod reader;
+#[cfg(test)]
+mod testing;
 pub mod trailer;
 pub mod verify;
 pub mod writer;
@@ -19,5 +22,5 @@ pub mod writer;
 pub use frame::Codec;
 pub use manifest::{ChunkRef, Content, Entry, EntryKind, Meta, Mtime, Segment};
 pub use metadata::{Metadata, RestorePoint, SourceMetadata, SourceSummary, Totals};
-pub use reader::{ArchiveReader, ReadError};
-pub use writer::{ArchiveWriter, MemberContent, Special, WriteError, WriterOptions};
+pub use reader::{ArchiveReader, ChunkLocation, Entries, ReadError, checked_chunk};
+pub use writer::{ArchiveWriter, Finished, MemberContent, Special, WriteError, WriterOptions};

@@ -1,1 +1,75 @@
-//! config.
+//! The configuration: one TOML file, read once into typed values.
+//!
+//! [`Config::load`] reports every problem at once, each with file, line and key. Jobs receive values from it, never the
+//! configuration itself. It must never guess: an unknown key is an error, and so is a key that this version cannot honour.
+//! Called at start-up, on reload and by `check-config`.
+
+mod access;
+mod check;
+mod decode;
+mod document;
+mod environment;
+mod nearest;
+mod problem;
+mod schema;
+mod settings;
+mod source;
+mod template;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+pub use access::{Access, Principal};
+pub use environment::{Lookup, system};
+pub use problem::{ConfigErrors, Origin, Problem};
+pub use settings::{Backup, Compression, Daemon, MinFree, Objectives};
+pub use source::{FilesSettings, JsonSettings, Source, SourceSettings};
+pub use template::{DEFAULT_TEMPLATE, QUICKSTART_TEMPLATE, UnfitFolder, fill_quickstart};
+
+/// Where the configuration is looked for when nothing else is said.
+pub const DEFAULT_FILE: &str = "/etc/carelog/carelogd.toml";
+
+/// Everything that the configuration says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// `[daemon]`.
+    pub daemon: Daemon,
+    /// `[backup]`.
+    pub backup: Backup,
+    /// `[[source]]`, in the order of the file; at least one.
+    pub sources: Vec<Source>,
+    /// `[objectives]`.
+    pub objectives: Objectives,
+    /// `[access]`.
+    pub access: Access,
+}
+
+impl Config {
+    /// Reads `file`, with the environment variables that `environment` knows in preference to it.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every problem of the file, of the environment and between the two.
+    pub fn load(file: &Path, environment: &Lookup<'_>) -> Result<Self, ConfigErrors> {
+        let text = document::read_file(file)?;
+        Self::parse(file, &text, environment)
+    }
+
+    /// As [`Config::load`], for a `text` that is already at hand; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn parse(file: &Path, text: &str, environment: &Lookup<'_>) -> Result<Self, ConfigErrors> {
+        let mut problems = problem::Problems::new(file);
+        let Some(document) = document::Document::parse(text, &mut problems) else {
+            return Err(problems.into_errors());
+        };
+        let draft = decode::draft(file, &document, environment, &mut problems);
+        check::places(&draft, &mut problems);
+        if problems.is_empty() { Ok(draft.config) } else { Err(problems.into_errors()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

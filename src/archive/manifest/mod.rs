@@ -1,6 +1,10 @@
-//! One line of `manifest.jsonl`: everything about one member that a restore needs, exactly.
+//! The manifest: everything about each member that a restore needs, exactly. One JSON line per member, sorted by path.
+
+mod line;
 
 use std::collections::BTreeMap;
+
+pub use line::BadLine;
 
 use crate::model::Sha256;
 
@@ -92,4 +96,29 @@ pub struct Meta {
     /// Extended attributes by full name (`user.x`, `security.selinux`, `system.posix_acl_access` in the kernel's binary
     /// form).
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Entry {
+    /// The content of a file; `None` for anything else.
+    #[must_use]
+    pub const fn content(&self) -> Option<&Content> {
+        match &self.kind {
+            EntryKind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    /// The path as text, for messages.
+    #[must_use]
+    pub fn display_path(&self) -> std::borrow::Cow<'_, str> {
+        super::escape::escape(&self.path)
+    }
+}
+
+impl Content {
+    /// Bytes of data: the size without its holes.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.chunks.iter().map(|chunk| u64::from(chunk.length)).sum()
+    }
 }

@@ -1,0 +1,102 @@
+//! Are we protected, since when, how fast can we be back, and what is wrong. Also the daemon's `status.json`, so nothing
+//! here may name a file of a source.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::Job;
+use crate::value::{Octets, Time};
+use crate::words::{Severity, SourceKind, Verdict};
+
+/// The state of everything at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The short answer.
+    pub verdict: Verdict,
+    /// The moment that it tells of.
+    pub generated_at: Time,
+    /// The moment to which every source could be restored today; absent when some source has no backup.
+    pub protected_since: Option<Time>,
+    /// How long a restore of everything takes, by what earlier ones took.
+    pub restore_estimate_seconds: Option<u64>,
+    /// What is wrong, worst first.
+    pub problems: Vec<Problem>,
+    /// Each source, in the order of the configuration.
+    pub sources: Vec<SourceStatus>,
+    /// The newest backup of which every byte was read and compared.
+    pub newest_verified: Option<BackupPoint>,
+    /// Where backups are kept.
+    pub store: StoreStatus,
+    /// Jobs that run.
+    pub running: Vec<Job>,
+    /// Jobs that wait, the next first.
+    pub queued: Vec<Job>,
+    /// The program that says so.
+    pub daemon: DaemonStatus,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// How bad.
+    pub severity: Severity,
+    /// What, naming the thing.
+    pub what: String,
+    /// The next command or step.
+    pub next: Option<String>,
+}
+
+/// A backup in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupPoint {
+    /// UUID.
+    pub id: String,
+    /// Name of its archive.
+    pub filename: String,
+    /// When it began.
+    pub created_at: Time,
+}
+
+/// How well a source is protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Its newest usable backup.
+    pub newest_backup: Option<BackupPoint>,
+    /// Seconds since that backup began.
+    pub age_seconds: Option<u64>,
+    /// Seconds after which that is too old (recovery point objective); absent when none is set.
+    pub rpo_seconds: Option<u64>,
+    /// Its newest backup of which every byte was read and compared.
+    pub newest_verified: Option<BackupPoint>,
+}
+
+/// Where backups are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Its directory.
+    pub dir: Octets,
+    /// Names of the sources that lie on the same device: the loss of that disk is the loss of both.
+    pub same_device_as: Vec<String>,
+    /// Bytes free; absent when it cannot be read.
+    pub free_bytes: Option<u64>,
+    /// Bytes of the whole file system.
+    pub total_bytes: Option<u64>,
+    /// Backups in it.
+    pub backups: u64,
+    /// Bytes of their archives.
+    pub bytes: u64,
+}
+
+/// The running daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Version of the program.
+    pub version: String,
+    /// When it started.
+    pub started_at: Time,
+    /// IANA name of the zone in which times without one are read.
+    pub timezone: String,
+}

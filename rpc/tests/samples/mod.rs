@@ -1,0 +1,270 @@
+//! One of each message.
+
+use carelog_rpc::*;
+
+pub fn requests() -> Vec<Request> {
+    let backup = || "0198f000".to_owned();
+    vec![
+        Request::Status,
+        Request::Backup(BackupRequest {
+            scope: Scope::Database,
+            sources: vec!["data".into()],
+            description: "before the update".into(),
+            mode: Some(Mode::Full),
+            dry_run: true,
+        }),
+        Request::List(ListBackups {
+            limit: Some(20),
+            source: Some("data".into()),
+            class: Some(Class::Safety),
+            since: Some("2d".into()),
+            until: None,
+            all: true,
+        }),
+        Request::Show { backup: backup() },
+        Request::Verify { target: VerifyTarget::Backup(backup()), quick: true },
+        Request::Verify { target: VerifyTarget::All, quick: false },
+        Request::Restore(RestoreRequest {
+            from: RestoreFrom::At("2025-10-29 14:30".into()),
+            sources: vec![],
+            accept_unsaved: false,
+            description: "records lost".into(),
+            dry_run: false,
+            now: true,
+            to: false,
+        }),
+        Request::Delete { backup: backup(), description: "a test".into() },
+        Request::Jobs(ListJobs { all: false, limit: None }),
+        Request::Job { id: backup() },
+        Request::WatchJob { id: backup() },
+        Request::CancelJob { id: backup() },
+        Request::Download { backup: backup(), format: Some(DownloadFormat::TarGz) },
+        Request::Hold { backup: backup(), description: "audit".into(), until: Some("2026-01-01".into()) },
+        Request::Release { backup: backup(), description: "audit done".into() },
+        Request::Reload,
+        Request::AuditList(ListAudit { since: None, user: Some("alice".into()), limit: Some(100) }),
+        Request::AuditVerify,
+    ]
+}
+
+pub fn replies() -> Vec<Reply> {
+    vec![
+        Reply::Error(error()),
+        Reply::Status(Box::new(status())),
+        Reply::Enqueued { job_id: job().id },
+        Reply::BackupPlan(backup_plan()),
+        Reply::RestorePlan(Box::new(restore_plan())),
+        Reply::SendDescriptor,
+        Reply::Backups(Page { items: vec![backup()], more: true }),
+        Reply::Backup(Box::new(backup())),
+        Reply::Jobs(Page { items: vec![], more: false }),
+        Reply::Job(Box::new(job())),
+        Reply::JobUpdate(JobUpdate { id: job().id, state: JobState::Queued, ahead: 2, progress: job().progress }),
+        Reply::JobEnded(Box::new(job())),
+        Reply::DownloadStart(DownloadStart { filename: backup().filename, size_bytes: Some(3) }),
+        Reply::Bytes(Octets(vec![0, 255, 10])),
+        Reply::DownloadEnd(DownloadEnd { size_bytes: 3, sha256: "0".repeat(64) }),
+        Reply::Reloaded(Reloaded { changed: vec!["backup.threads".into()], restart_needed: vec![] }),
+        Reply::AuditRecords(Page { items: vec![audit_record()], more: false }),
+        Reply::AuditVerified(AuditVerification {
+            intact: false,
+            records: 7,
+            last_hash: Some("ab".repeat(32)),
+            first_broken: Some(5),
+            problem: Some("its hash differs".into()),
+        }),
+    ]
+}
+
+fn error() -> ErrorReply {
+    ErrorReply::new(ErrorCode::NotFound, "there is no backup 0198f000")
+        .because("no id begins with it")
+        .hint("carelogctl list --all")
+}
+
+fn requester() -> Requester {
+    Requester { user: "alice".into(), uid: Some(1000), via: "socket".into(), on_behalf_of: None }
+}
+
+pub fn backup() -> Backup {
+    Backup {
+        id: "0199f3a0-0000-7000-8000-000000000001".into(),
+        filename: "backup_2025-10-29_14-30-00.tar.zst".into(),
+        class: Class::Backup,
+        scope: Scope::All,
+        mode: Mode::Full,
+        parent_id: None,
+        created_at: Time(1_761_748_200_000),
+        finished_at: Some(Time(1_761_748_215_500)),
+        size_bytes: 1_500_000_000,
+        raw_bytes: 4_200_000_000,
+        new_bytes: 4_200_000_000,
+        files: 61_000,
+        checksum: Some(Checksum::sha256("cd".repeat(32))),
+        description: "nightly".into(),
+        sources: vec![BackupSource {
+            name: "data".into(),
+            kind: SourceKind::Json,
+            size_bytes: 1024,
+            files: 1,
+            warnings: vec!["data.json changed while it was read".into()],
+            warnings_omitted: 3,
+            counts: [("patients".to_owned(), 120), ("visits".to_owned(), 4000)].into(),
+        }],
+        requested_by: requester(),
+        verified_at: Some(Time(1_761_750_000_000)),
+        verify_result: Some(VerifyResult::Passed),
+        holds: vec![Hold {
+            reason: "audit".into(),
+            placed_by: "root".into(),
+            placed_at: Time(1_761_750_000_000),
+            until: None,
+        }],
+        state: BackupState::Available,
+        job_id: Some("0199f3a0-0000-7000-8000-000000000002".into()),
+        copies: vec![BackupCopy {
+            store: "local".into(),
+            filename: "backup_2025-10-29_14-30-00.tar.zst".into(),
+            size_bytes: 1_500_000_000,
+            checksum: Some(Checksum::sha256("cd".repeat(32))),
+            encrypted: false,
+            state: BackupState::Available,
+            verified_at: None,
+        }],
+    }
+}
+
+pub fn job() -> Job {
+    Job {
+        id: "0199f3a0-0000-7000-8000-000000000002".into(),
+        kind: JobKind::Restore,
+        title: "data, studies from backup_2025-10-29_14-30-00".into(),
+        state: JobState::Failed,
+        priority: 10,
+        requested_by: requester(),
+        requested_at: Time(1_761_748_199_000),
+        started_at: Some(Time(1_761_748_200_000)),
+        finished_at: None,
+        progress: Some(JobProgress {
+            phase: "stage".into(),
+            done_bytes: 10,
+            total_bytes: Some(100),
+            done_files: 1,
+            total_files: None,
+            rate: 5,
+            eta_seconds: Some(18),
+        }),
+        phases: vec![JobPhase {
+            name: "verify".into(),
+            started_at: Time(1_761_748_200_000),
+            finished_at: Some(Time(1_761_748_201_000)),
+        }],
+        result: Some(JobResult {
+            summary: Some("nothing was changed".into()),
+            files: 1,
+            bytes: 10,
+            warnings: vec!["a".into()],
+            damage: vec!["b".into()],
+            omitted: 1,
+        }),
+        error: Some(error()),
+        backup_id: Some(backup().id),
+        safety_backup_id: None,
+    }
+}
+
+fn backup_plan() -> BackupPlan {
+    BackupPlan {
+        scope: Scope::Files,
+        mode: Mode::Full,
+        sources: vec![PlannedSource {
+            name: "studies".into(),
+            kind: SourceKind::Files,
+            location: Octets(b"/data/stud\xffies".to_vec()),
+            files: Some(61_000),
+            size_bytes: None,
+            notes: vec!["lies on the device of the store".into()],
+        }],
+        store_dir: Octets(b"/var/lib/carelog/backups".to_vec()),
+        needed_bytes: 300,
+        free_bytes: 1 << 40,
+        notes: vec![],
+    }
+}
+
+fn restore_plan() -> RestorePlan {
+    RestorePlan {
+        backup: backup(),
+        sources: vec![RestoreSource {
+            name: "data".into(),
+            kind: SourceKind::Json,
+            method: RestoreMethod::Exchange,
+            destination: Octets(b"/srv/carelog/data/data.json".to_vec()),
+            added: Change::default(),
+            changed: Change { files: 1, bytes: 1024 },
+            removed: Change { files: 70_000, bytes: u64::MAX },
+            notes: vec![],
+        }],
+        safety_backup: true,
+        unsaved: vec!["studies: unreadable".into()],
+        needed_bytes: 2048,
+        free_bytes: None,
+        estimate_seconds: Some(15),
+        instructions: vec!["stop the application".into()],
+    }
+}
+
+fn audit_record() -> AuditRecord {
+    AuditRecord {
+        sequence: 7,
+        at: Time(1_761_748_200_000),
+        user: "alice".into(),
+        uid: Some(1000),
+        via: "socket".into(),
+        on_behalf_of: None,
+        action: "restore".into(),
+        object: Some(backup().id),
+        outcome: "refused".into(),
+        detail: Some("not an admin".into()),
+        hash: "ab".repeat(32),
+    }
+}
+
+pub fn status() -> Status {
+    let point = BackupPoint { id: backup().id, filename: backup().filename, created_at: backup().created_at };
+    Status {
+        verdict: Verdict::AtRisk,
+        generated_at: Time(1_761_755_400_000),
+        protected_since: Some(Time(1_761_748_200_000)),
+        restore_estimate_seconds: Some(300),
+        problems: vec![Problem {
+            severity: Severity::Warning,
+            what: "the store lies on the device of data".into(),
+            next: Some("move [backup] dir to another disk".into()),
+        }],
+        sources: vec![SourceStatus {
+            name: "data".into(),
+            kind: SourceKind::Json,
+            newest_backup: Some(point.clone()),
+            age_seconds: Some(7200),
+            rpo_seconds: Some(86_400),
+            newest_verified: None,
+        }],
+        newest_verified: Some(point),
+        store: StoreStatus {
+            dir: Octets(b"/var/lib/carelog/backups".to_vec()),
+            same_device_as: vec!["data".into()],
+            free_bytes: Some(1 << 38),
+            total_bytes: Some(1 << 40),
+            backups: 12,
+            bytes: 18_000_000_000,
+        },
+        running: vec![],
+        queued: vec![job()],
+        daemon: DaemonStatus {
+            version: "0.1.0".into(),
+            started_at: Time(1_761_700_000_000),
+            timezone: "Europe/Berlin".into(),
+        },
+    }
+}

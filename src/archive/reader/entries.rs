@@ -1,0 +1,106 @@
+//! Walking the manifest, one of its chunks at a time.
+
+use super::{ArchiveReader, ReadError, checked_chunk};
+use crate::archive::manifest::Entry;
+
+impl ArchiveReader {
+    /// The manifest's entries in path order, those whose path starts with `prefix` (all for an empty one). Reads one
+    /// manifest chunk at a time; an error ends the iteration.
+    pub fn entries(&self, prefix: &[u8]) -> Entries<'_> {
+        // Entries with the prefix may begin in the middle of the last chunk that begins before it.
+        let next_chunk = self.manifest_firsts.partition_point(|first| first.as_slice() <= prefix).saturating_sub(1);
+        Entries {
+            reader: self,
+            prefix: prefix.to_vec(),
+            next_chunk,
+            lines: Vec::new(),
+            at: 0,
+            frame: (None, Vec::new()),
+            last: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// The entry with exactly this path.
+    ///
+    /// # Errors
+    /// Any [`ReadError`].
+    pub fn entry(&self, path: &[u8]) -> Result<Option<Entry>, ReadError> {
+        match self.entries(path).next() {
+            Some(Ok(entry)) if entry.path != path => Ok(None),
+            other => other.transpose(),
+        }
+    }
+}
+
+/// An iterator over entries of the manifest.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    reader: &'a ArchiveReader,
+    prefix: Vec<u8>,
+    next_chunk: usize,
+    /// The manifest chunk at hand and the place of its next line.
+    lines: Vec<u8>,
+    at: usize,
+    /// The frame at hand: manifest chunks follow each other in it.
+    frame: (Option<u32>, Vec<u8>),
+    last: Vec<u8>,
+    ended: bool,
+}
+
+impl Entries<'_> {
+    fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {
+        loop {
+            while self.at < self.lines.len() {
+                let rest = &self.lines[self.at..];
+                let length = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
+                let entry = Entry::parse_line(&rest[..length])
+                    .map_err(|bad| ReadError::Damaged(format!("the manifest: {bad}")))?;
+                self.at += length + 1;
+                if entry.path <= self.last {
+                    let path = entry.display_path().into_owned();
+                    return Err(ReadError::Damaged(format!("the manifest: '{path}' is out of order")));
+                }
+                self.last.clone_from(&entry.path);
+                if entry.path.starts_with(&self.prefix) {
+                    return Ok(Some(entry));
+                }
+                if entry.path > self.prefix {
+                    return Ok(None);
+                }
+            }
+            if !self.load_next_chunk()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn load_next_chunk(&mut self) -> Result<bool, ReadError> {
+        let Some(chunk) = self.reader.restore_point.manifest.get(self.next_chunk) else { return Ok(false) };
+        self.next_chunk += 1;
+        let location = self.reader.locate(&chunk.id)?;
+        if self.frame.0 != Some(location.frame) {
+            self.frame.0 = None;
+            self.reader.read_frame(location.frame, &mut self.frame.1)?;
+            self.frame.0 = Some(location.frame);
+        }
+        let bytes = checked_chunk(&self.frame.1, &location, &chunk.id)?;
+        self.lines.clear();
+        self.lines.extend_from_slice(bytes);
+        self.at = 0;
+        Ok(true)
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.next_entry().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}

@@ -1,0 +1,86 @@
+//! The index as a reader uses it: pages are loaded when they are first asked for, and kept.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{ChunkLocation, FrameSource, ReadError};
+use crate::archive::index::{CHUNK_RECORD, IndexedChunk, read_frames};
+use crate::archive::metadata::{FrameLocation, IndexPage};
+use crate::model::Sha256;
+
+#[derive(Debug)]
+pub(super) struct Index {
+    pages: Vec<Page>,
+}
+
+#[derive(Debug)]
+struct Page {
+    location: IndexPage,
+    first: Sha256,
+    records: OnceLock<Arc<[u8]>>,
+}
+
+impl Index {
+    /// Reads the frame table; takes note of the other pages.
+    pub(super) fn open(frames_in: &FrameSource, pages: &[IndexPage]) -> Result<(Vec<FrameLocation>, Self), ReadError> {
+        let damaged = |what: &str| ReadError::Damaged(format!("the index: {what}"));
+        let (table, pages) = pages.split_first().ok_or_else(|| damaged("it has no pages"))?;
+        let mut bytes = Vec::new();
+        frames_in.read_checked(&table.frame, &table.sha256, &mut bytes)?;
+        let frames = read_frames(&bytes, frames_in.size_bytes).ok_or_else(|| damaged("the frame table"))?;
+        let pages = pages
+            .iter()
+            .map(|page| {
+                let first = page.first.ok_or_else(|| damaged("a page without its first chunk"))?;
+                Ok(Page { location: page.clone(), first, records: OnceLock::new() })
+            })
+            .collect::<Result<Vec<_>, ReadError>>()?;
+        // Equal firsts are possible: a chunk that lies in an archive many times.
+        if !pages.is_sorted_by_key(|page| page.first) {
+            return Err(damaged("its pages are not in order"));
+        }
+        Ok((frames, Self { pages }))
+    }
+
+    pub(super) fn find(&self, frames_in: &FrameSource, id: &Sha256) -> Result<ChunkLocation, ReadError> {
+        let page = self.pages.partition_point(|page| page.first <= *id).checked_sub(1);
+        let page = page.and_then(|at| self.pages.get(at)).ok_or(ReadError::MissingChunk(*id))?;
+        let records = page.records(frames_in)?;
+        let (mut low, mut high) = (0, records.len() / CHUNK_RECORD);
+        while low < high {
+            let middle = low.midpoint(high);
+            let record = &records[middle * CHUNK_RECORD..][..CHUNK_RECORD];
+            match record[..32].cmp(&id.0) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => {
+                    let IndexedChunk { frame, offset, length, .. } = IndexedChunk::read(record);
+                    return Ok(ChunkLocation { frame, offset, length });
+                }
+            }
+        }
+        Err(ReadError::MissingChunk(*id))
+    }
+
+    pub(super) fn all_in_file_order(&self, frames_in: &FrameSource) -> Result<Vec<IndexedChunk>, ReadError> {
+        let mut chunks = Vec::new();
+        for page in &self.pages {
+            chunks.extend(page.records(frames_in)?.chunks_exact(CHUNK_RECORD).map(IndexedChunk::read));
+        }
+        chunks.sort_unstable_by_key(|chunk| (chunk.frame, chunk.offset));
+        Ok(chunks)
+    }
+}
+
+impl Page {
+    fn records(&self, frames_in: &FrameSource) -> Result<Arc<[u8]>, ReadError> {
+        if let Some(records) = self.records.get() {
+            return Ok(Arc::clone(records));
+        }
+        let mut bytes = Vec::new();
+        frames_in.read_checked(&self.location.frame, &self.location.sha256, &mut bytes)?;
+        if !bytes.len().is_multiple_of(CHUNK_RECORD) {
+            return Err(ReadError::Damaged("the index: a page of broken records".to_owned()));
+        }
+        Ok(Arc::clone(self.records.get_or_init(|| bytes.into())))
+    }
+}

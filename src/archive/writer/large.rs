@@ -1,0 +1,94 @@
+//! Files larger than a frame: their bytes start and end frames of their own, and are taken back out of the archive when
+//! they cannot be read to the end.
+
+use crossbeam_channel::bounded;
+
+use super::digester::Digest;
+use super::pipeline::Mark;
+use super::{
+    ArchiveWriter, FRAME_TARGET, FileMember, FrameDigest, MemberContent, WriteError, chunk_mark, confirm, pax,
+    read_whole,
+};
+use crate::archive::chunk::MAX_CHUNK;
+
+impl ArchiveWriter {
+    pub(super) fn add_large(
+        &mut self,
+        file: FileMember<'_>,
+        content: &mut dyn MemberContent,
+    ) -> Result<(), WriteError> {
+        self.flush()?;
+        // Alone in an empty frame, so that the checkpoint is taken before the header is appended.
+        self.frame.marks.push(Mark::Checkpoint);
+        self.flush()?;
+        file.append_header(self.frame.raw.bytes_mut());
+        self.flush()?;
+        let streamed = self.stream_content(file.stored, content).and_then(|()| confirm(content));
+        match streamed {
+            Ok(()) => {
+                let (sender, receiver) = bounded(1);
+                self.pipeline.digest(Digest::Finish(sender));
+                pax::append_padding(self.frame.raw.bytes_mut(), file.stored + file.map.len() as u64);
+                self.frame.marks.push(Mark::Entry(file.into_entry(), Some(receiver)));
+                Ok(())
+            }
+            Err(error @ (WriteError::Content(_) | WriteError::Short { .. } | WriteError::Changed)) => {
+                self.take_back()?;
+                Err(error)
+            }
+            Err(lost) => Err(lost),
+        }
+    }
+
+    /// Reads `stored` bytes, cutting chunks as they come; the last frame is flushed.
+    fn stream_content(&mut self, stored: u64, content: &mut dyn MemberContent) -> Result<(), WriteError> {
+        let mut unread = stored;
+        while unread > 0 || !self.frame.raw.bytes().is_empty() {
+            let held = self.frame.raw.bytes().len();
+            let wanted = usize::try_from(unread).unwrap_or(usize::MAX).min(FRAME_TARGET - held);
+            let raw = self.frame.raw.bytes_mut();
+            raw.resize(held + wanted, 0);
+            read_whole(content, &mut raw[held..]).map_err(|error| error.at(stored - unread, stored))?;
+            unread -= wanted as u64;
+            self.progress.add_bytes(wanted as u64);
+            self.flush_whole_chunks(unread == 0)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the chunks whose end is certain as a frame; what follows them begins the next one.
+    fn flush_whole_chunks(&mut self, at_end: bool) -> Result<(), WriteError> {
+        let raw = self.frame.raw.bytes();
+        let mut end = 0;
+        while end < raw.len() {
+            let length = self.cutter.first_chunk(&raw[end..]);
+            // A chunk that ends with the buffer may only have been cut off by it.
+            if end + length == raw.len() && length < MAX_CHUNK && !at_end {
+                break;
+            }
+            self.frame.marks.push(chunk_mark(end, length));
+            end += length;
+        }
+        self.frame.digests.push(FrameDigest::Bytes(0..end));
+        self.flush_up_to(end)
+    }
+
+    fn take_back(&mut self) -> Result<(), WriteError> {
+        self.frame.raw.bytes_mut().clear();
+        self.frame.marks.clear();
+        self.frame.digests.clear();
+        self.pipeline.digest(Digest::Reset);
+        self.frame.marks.push(Mark::Rollback);
+        self.flush()
+    }
+}
+
+impl WriteError {
+    /// Counts `before` bytes into the length at which a content ended.
+    fn at(self, before: u64, expected: u64) -> Self {
+        match self {
+            Self::Short { got, .. } => Self::Short { got: before + got, expected },
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Every section and key that exists: the one table that says what is known, and what is known but not built yet.
+//!
+//! A key that the daemon would read and then ignore is a false promise. So what belongs to the product but not to this
+//! version stands here too, and is refused by name.
+
+/// How a section is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `[name]`, once.
+    Table,
+    /// `[[name]]`, as often as needed.
+    List,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Support {
+    /// It is read.
+    Read,
+    /// This version cannot honour it.
+    NotYet,
+}
+
+/// A key of a section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) support: Support,
+}
+
+/// A section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
+    /// Empty where the whole section is not supported yet.
+    pub(super) keys: &'static [Key],
+}
+
+impl Section {
+    pub(super) const fn support(&self) -> Support {
+        if self.keys.is_empty() { Support::NotYet } else { Support::Read }
+    }
+}
+
+const fn read(name: &'static str) -> Key {
+    Key { name, support: Support::Read }
+}
+
+const fn not_yet(name: &'static str) -> Key {
+    Key { name, support: Support::NotYet }
+}
+
+const fn table(name: &'static str, keys: &'static [Key]) -> Section {
+    Section { name, form: Form::Table, keys }
+}
+
+/// The sections, in the order of the shipped file.
+pub(super) const SECTIONS: &[Section] = &[
+    table("daemon", &[read("state_dir"), read("socket"), read("timezone")]),
+    table(
+        "backup",
+        &[
+            read("dir"),
+            read("compression"),
+            read("compression_level"),
+            read("threads"),
+            read("min_free"),
+            read("keep_replaced"),
+            not_yet("full_every"),
+        ],
+    ),
+    Section {
+        name: "source",
+        form: Form::List,
+        keys: &[
+            read("name"),
+            read("type"),
+            read("path"),
+            read("exclude"),
+            read("one_file_system"),
+            not_yet("rpo"),
+            not_yet("rto"),
+            not_yet("url"),
+            not_yet("restore_url"),
+            not_yet("maintenance_db"),
+            not_yet("run_as"),
+            not_yet("include_roles"),
+            not_yet("include_role_passwords"),
+        ],
+    },
+    table("objectives", &[read("rpo"), read("rto")]),
+    table("access", &[read("admin"), read("operator"), read("viewer")]),
+    table("retention", &[]),
+    Section { name: "schedule", form: Form::List, keys: &[] },
+    table("alerts", &[]),
+    table("email", &[]),
+    Section { name: "webhook", form: Form::List, keys: &[] },
+    table("hooks", &[]),
+];
+
+/// The section called `name`.
+pub(super) fn section(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+/// The names of `keys` that are read.
+pub(super) fn read_names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> {
+    keys.iter().filter(|key| key.support == Support::Read).map(|key| key.name)
+}

@@ -1,0 +1,252 @@
+//! The shipped files and the invalid ones of `tests/data/config` are the inputs.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::config::schema::{Form, SECTIONS, Support};
+use crate::model::{SourceKind, SourceName};
+
+const SOURCE: &str = "[[source]]\nname = \"data\"\ntype = \"json\"\npath = \"/srv/data.json\"\n";
+
+fn no_environment(_: &str) -> Option<OsString> {
+    None
+}
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    Config::parse(Path::new("FILE"), text, &no_environment)
+}
+
+fn with_environment(text: &str, name: &str, value: &str) -> Result<Config, ConfigErrors> {
+    Config::parse(Path::new("FILE"), text, &|asked| (asked == name).then(|| value.into()))
+}
+
+/// The lines that a `#` directly before a key or a section comments out are taken into force; prose has a blank there.
+fn uncommented(template: &str) -> String {
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') => format!("{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    template.lines().map(uncomment).collect()
+}
+
+#[test]
+fn every_key_of_the_shipped_file_stands_at_its_default() {
+    let shipped = parse(&uncommented(DEFAULT_TEMPLATE)).unwrap();
+    assert_eq!(shipped.daemon, Daemon::default());
+    assert_eq!(shipped.backup, Backup::default());
+    assert_eq!(shipped.objectives, Objectives::default());
+    assert_eq!(shipped.access, Access::default());
+    for source in &shipped.sources {
+        let text = format!(
+            "[[source]]\nname = \"{}\"\ntype = \"{}\"\npath = \"{}\"\n",
+            source.name,
+            source.kind(),
+            source.path().display()
+        );
+        assert_eq!(parse(&text).unwrap().sources, [source.clone()], "its optional keys stand at their defaults");
+    }
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_that_is_read_and_no_other() {
+    let mut shown = BTreeSet::new();
+    let mut section = String::new();
+    for line in uncommented(DEFAULT_TEMPLATE).lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_matches(['[', ']']).to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            shown.insert(format!("{section}.{key}"));
+        }
+    }
+    let known: BTreeSet<_> = SECTIONS
+        .iter()
+        .flat_map(|section| schema::read_names(section.keys).map(|key| format!("{}.{key}", section.name)))
+        .collect();
+    assert_eq!(shown, known);
+}
+
+#[test]
+fn the_shipped_file_as_it_is_lacks_only_a_source() {
+    let errors = parse(DEFAULT_TEMPLATE).unwrap_err();
+    assert_eq!(errors.to_string(), "FILE: source: nothing is configured to be backed up; add a [[source]] section");
+}
+
+#[test]
+fn what_the_shipped_file_leaves_commented_out_is_the_default_of_the_code() {
+    let config = parse(SOURCE).unwrap();
+    assert_eq!((config.daemon, config.backup), (Daemon::default(), Backup::default()));
+    assert_eq!((config.objectives, config.access), (Objectives::default(), Access::default()));
+}
+
+#[test]
+fn the_quickstart_file_is_valid_in_any_folder() {
+    for dir in ["/tmp/demo", "/tmp/with space", "/tmp/quote\"and\\slash\n{dir"] {
+        let config = parse(&fill_quickstart(Path::new(dir)).unwrap()).unwrap();
+        assert_eq!(config.backup.dir, Path::new(dir).join("backups"));
+        assert_eq!(config.daemon.state_dir, Path::new(dir).join("state"));
+        let kinds: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), s.kind())).collect();
+        assert_eq!(kinds, [("data", SourceKind::Json), ("studies", SourceKind::Files)]);
+        assert_eq!(config.sources[0].exclude(), ["auditLogs", "sessions"]);
+    }
+}
+
+#[test]
+fn every_value_of_the_file_is_taken_over() {
+    let text = r#"
+        [daemon]
+        state_dir = "/s//state/"
+        socket = "/s/sock"
+        timezone = "Europe/Berlin"
+        [backup]
+        dir = "/s/backups"
+        compression = "gzip"
+        compression_level = 9
+        threads = 0x10
+        min_free = "10GB"
+        keep_replaced = "36h"
+        [objectives]
+        rpo = "7d"
+        rto = "90m"
+        [access]
+        admin = ["alice"]
+        operator = []
+        viewer = ["@staff", "bob"]
+        [[source]]
+        name = "studies"
+        type = "files"
+        path = "/data/studies"
+        exclude = ["**/cache/**", "*.tmp"]
+        one_file_system = false
+    "#;
+    let config = parse(text).unwrap();
+    assert_eq!(config.daemon.state_dir, Path::new("/s/state"));
+    assert_eq!(config.daemon.socket, Path::new("/s/sock"));
+    assert_eq!(config.daemon.timezone.iana_name(), Some("Europe/Berlin"));
+    let backup = Backup {
+        dir: "/s/backups".into(),
+        compression: Compression::Gzip { level: 9 },
+        threads: 16,
+        min_free: MinFree::Bytes(10_000_000_000),
+        keep_replaced: Duration::from_hours(36),
+    };
+    assert_eq!(config.backup, backup);
+    let objectives = Objectives { rpo: Duration::from_hours(7 * 24), rto: Duration::from_mins(90) };
+    assert_eq!(config.objectives, objectives);
+    let shown = |list: &[Principal]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(&config.access.admin), ["alice"]);
+    assert_eq!(shown(&config.access.operator), Vec::<String>::new());
+    assert_eq!(shown(&config.access.viewer), ["@staff", "bob"]);
+    let files = FilesSettings {
+        path: "/data/studies".into(),
+        exclude: vec!["**/cache/**".to_owned(), "*.tmp".to_owned()],
+        one_file_system: false,
+    };
+    let studies = Source { name: SourceName::new("studies").unwrap(), settings: SourceSettings::Files(files) };
+    assert_eq!(config.sources, [studies]);
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let text = format!("[backup]\ndir = \"/file\"\ncompression_level = 3\n{SOURCE}");
+    assert_eq!(with_environment(&text, "BACKUP_DIR", "/variable").unwrap().backup.dir, Path::new("/variable"));
+    assert_eq!(with_environment(&text, "BACKUP_DIR", "").unwrap().backup.dir, Path::new("/file"));
+    let config = with_environment(&text, "BACKUP_COMPRESSION_LEVEL", "19").unwrap();
+    assert_eq!(config.backup.compression, Compression::Zstd { level: 19 });
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    for (name, value, message) in [
+        ("BACKUP_DIR", "backups", "'backups' is not an absolute path; begin it with /"),
+        ("BACKUP_DIR", "/srv/data.json/b", "/srv/data.json/b lies within the source 'data'"),
+        ("BACKUP_COMPRESSION_LEVEL", "20", "20 is not a whole number from 1 to 19"),
+        ("BACKUP_COMPRESSION_LEVEL", "fast", "fast is not a whole number from 1 to 19"),
+    ] {
+        let errors = with_environment(SOURCE, name, value).unwrap_err().to_string();
+        assert!(errors.starts_with(&format!("environment variable {name}: {message}")), "{errors}");
+    }
+}
+
+#[test]
+fn every_invalid_file_is_refused_with_its_messages() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config/invalid");
+    let files: Vec<PathBuf> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 10, "only {files:?}");
+    let mut wrong = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#! ")).collect();
+        let found = parse(&text).map_or_else(|errors| errors.to_string(), |config| format!("accepted: {config:?}"));
+        let found: Vec<&str> = found.lines().collect();
+        // Some messages end with the words of a library, which are not ours to promise.
+        if found.len() != expected.len() || !found.iter().zip(&expected).all(|(f, e)| f.starts_with(e)) {
+            wrong.push(format!("{}\nexpected {expected:#?}\nfound {found:#?}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_section_and_key_that_is_not_supported_yet_is_refused() {
+    for section in SECTIONS {
+        let open = if section.form == Form::List { "[[" } else { "[" };
+        let close = if section.form == Form::List { "]]" } else { "]" };
+        let header = format!("{open}{}{close}\n", section.name);
+        let refused =
+            |text: &str| parse(text).is_err_and(|e| e.to_string().contains("not supported by this version yet"));
+        if section.support() == Support::NotYet {
+            assert!(refused(&format!("{SOURCE}{header}")), "{}", section.name);
+        }
+        for key in section.keys.iter().filter(|key| key.support == Support::NotYet) {
+            assert!(refused(&format!("{header}{} = 1\n", key.name)), "{}.{}", section.name, key.name);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_a_link_leads_into_a_source_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at("studies")).unwrap();
+    std::os::unix::fs::symlink(at("studies"), at("elsewhere")).unwrap();
+    let text = format!(
+        "[backup]\ndir = \"{}\"\n[[source]]\nname = \"studies\"\ntype = \"files\"\npath = \"{}\"\n",
+        at("elsewhere/backups").display(),
+        at("studies").display()
+    );
+    let errors = parse(&text).unwrap_err().to_string();
+    assert!(errors.starts_with("FILE:2: backup.dir: "), "{errors}");
+}
+
+#[test]
+fn neighbours_whose_names_begin_alike_do_not_overlap() {
+    let source =
+        |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\ntype = \"files\"\npath = \"{path}\"\n");
+    let text = source("a", "/srv/clinic") + &source("b", "/srv/clinic2") + "[backup]\ndir = \"/srv/clinic-backups\"\n";
+    assert!(parse(&text).is_ok());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_next_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = Config::load(&dir.path().join("no.toml"), &no_environment).unwrap_err().to_string();
+    assert!(missing.contains("no.toml: cannot be read") && missing.contains("--config"), "{missing}");
+    std::fs::write(dir.path().join("latin1.toml"), b"# caf\xe9\n").unwrap();
+    let latin1 = Config::load(&dir.path().join("latin1.toml"), &no_environment).unwrap_err().to_string();
+    assert!(latin1.contains("save it as UTF-8"), "{latin1}");
+}
+
+#[test]
+fn free_space_is_a_share_or_a_size() {
+    assert_eq!(MinFree::Percent(5).bytes_of(1_000_000), 50_000);
+    assert_eq!(MinFree::Percent(99).bytes_of(u64::MAX), u64::MAX / 100 * 99);
+    assert_eq!(MinFree::Bytes(7).bytes_of(1_000_000), 7);
+    assert_eq!(value::min_free("0%"), Ok(MinFree::Percent(0)));
+    assert_eq!(value::min_free("2GiB"), Ok(MinFree::Bytes(2 << 30)));
+    for bad in ["100%", "-1%", "%", "5 per cent", ""] {
+        assert!(value::min_free(bad).is_err(), "{bad}");
+    }
+}
