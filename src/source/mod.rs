@@ -15,6 +15,8 @@ mod shortfalls;
 mod shown;
 mod sink;
 mod swap;
+#[cfg(test)]
+mod testing;
 mod warnings;
 
 use std::fmt::Debug;
