@@ -15,6 +15,8 @@ mod shortfalls;
 mod shown;
 mod sink;
 mod swap;
+#[cfg(test)]
+mod testing;
 mod warnings;
 
 use std::fmt::Debug;
@@ -23,9 +25,10 @@ use std::sync::Arc;
 
 pub use error::{SnapshotError, SourceError, StageError};
 pub use facts::Identity;
-pub use file_tree::FileTree;
-pub use file_tree::extract::{ExtractOptions, ExtractReport, Extraction};
+pub use file_tree::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
+pub use file_tree::{FileTree, FileTreeOptions};
 
+pub use json_file::JsonFile;
 pub use swap::SwapMethod;
 
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};

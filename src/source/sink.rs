@@ -4,7 +4,7 @@ use crate::archive::{ArchiveWriter, MemberContent, Meta, Segment, Special, Write
 
 /// Takes members in path order.
 pub(super) trait Sink {
-    fn add_special(&mut self, path: &[u8], meta: Meta, special: Special) -> Result<(), WriteError>;
+    fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError>;
 
     fn add_file(
         &mut self,
@@ -25,7 +25,7 @@ pub(super) trait Sink {
 }
 
 impl Sink for ArchiveWriter {
-    fn add_special(&mut self, path: &[u8], meta: Meta, special: Special) -> Result<(), WriteError> {
+    fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError> {
         Self::add_special(self, path, meta, special)
     }
 

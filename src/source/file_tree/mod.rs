@@ -16,6 +16,8 @@ mod plan;
 mod remove;
 mod snapshot;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod walk;
 

@@ -126,7 +126,7 @@ impl<'a> Snapshot<'a> {
     fn directory(&mut self, path: &[u8], facts: &Facts, fd: Option<BorrowedFd<'_>>) -> Result<(), WriteError> {
         let meta = self.meta(path, facts, fd.map(Carrier::Open));
         self.counts.directories += 1;
-        self.sink.add_special(path, meta, Special::Directory)
+        self.sink.add_special(path, meta, &Special::Directory)
     }
 
     fn file(
@@ -188,7 +188,7 @@ impl<'a> Snapshot<'a> {
         if let Some(first) = self.first_name_of(&facts) {
             let meta = self.meta(path, &facts, Some(Carrier::Open(fd.as_fd())));
             self.counts.hard_links += 1;
-            self.sink.add_special(path, meta, Special::Hardlink(first))?;
+            self.sink.add_special(path, meta, &Special::Hardlink(first))?;
             return Ok(Attempt::Written(facts));
         }
         let written = self.content(path, fd, facts, is_last);
@@ -261,7 +261,7 @@ impl<'a> Snapshot<'a> {
             Special::Symlink(_) => self.counts.symlinks += 1,
             _ => self.counts.others += 1,
         }
-        self.sink.add_special(path, meta, special)
+        self.sink.add_special(path, meta, &special)
     }
 
     /// Something took the place of what was listed. A file can still be taken; a folder sorts elsewhere.

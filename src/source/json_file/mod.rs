@@ -1,1 +1,107 @@
-//! stub
+//! One JSON file that an application keeps its records in.
+//!
+//! Read whole or not at all, restored byte for byte; members that are left out by configuration stay as they are in the
+//! live file.
+
+mod document;
+mod graft;
+mod pointer;
+#[cfg(test)]
+mod properties;
+mod read;
+mod snapshot;
+mod stage;
+mod strip;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::fs::FileType;
+
+use self::pointer::Exclusions;
+use super::error::{SnapshotError, SourceError, StageError};
+use super::facts::Facts;
+use super::place::Place;
+use super::{CheckReport, Estimate, Source, SourcePlan, Staged};
+use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
+use crate::clock::Clock;
+use crate::model::{SourceKind, SourceName};
+use crate::progress::Progress;
+
+/// The source kind `json`.
+#[derive(Debug)]
+pub struct JsonFile {
+    name: SourceName,
+    path: PathBuf,
+    exclude: Vec<String>,
+    exclusions: Exclusions,
+    clock: Clock,
+}
+
+impl JsonFile {
+    /// The file at `path` (absolute) without the members that `exclude` names: top-level keys, or JSON pointers where they
+    /// begin with `/`. `clock` tells how long ago the file was written; its age is all that is asked of it.
+    ///
+    /// # Errors
+    /// [`SourceError::BadRule`] for a pointer that cannot be understood.
+    pub fn new(name: SourceName, path: PathBuf, exclude: Vec<String>, clock: Clock) -> Result<Self, SourceError> {
+        let exclusions = Exclusions::new(&exclude)?;
+        Ok(Self { name, path, exclude, exclusions, clock })
+    }
+
+    /// What is at the path, which has to be a file if it is anything. A link is refused: replacing it would not replace
+    /// what it points to.
+    fn live(&self) -> Result<Option<Facts>, SourceError> {
+        let Some(facts) = Place::of(&self.path)?.facts()? else { return Ok(None) };
+        if facts.kind != FileType::RegularFile {
+            let found = facts.kind_in_words();
+            return Err(SourceError::WrongType { path: self.path.clone(), found, wanted: "a file" });
+        }
+        Ok(Some(facts))
+    }
+}
+
+impl Source for JsonFile {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    fn kind(&self) -> SourceKind {
+        SourceKind::Json
+    }
+
+    fn metadata(&self) -> SourceMetadata {
+        SourceMetadata {
+            name: self.name.clone(),
+            kind: SourceKind::Json,
+            location: self.path.display().to_string(),
+            exclude: self.exclude.clone(),
+        }
+    }
+
+    fn check(&self) -> Result<CheckReport, SourceError> {
+        let facts = self.live()?.ok_or_else(|| SourceError::NotFound { path: self.path.clone() })?;
+        Ok(CheckReport {
+            estimate: Some(Estimate { bytes: facts.size, files: 1 }),
+            device: Some(facts.identity.device),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {
+        // Before anything of it is in the archive it may have to be waited for.
+        let copy = read::read_settled(&self.path, &self.clock, progress)?;
+        writer.begin_source();
+        snapshot::write(self, copy, writer)
+    }
+
+    fn plan(&self, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
+        stage::plan(self, archive, progress)
+    }
+
+    fn stage(&self, archive: &Arc<ArchiveReader>, progress: &Progress) -> Result<Box<dyn Staged>, StageError> {
+        Ok(Box::new(stage::StagedJson::lay_out(self, archive, progress)?))
+    }
+}
