@@ -1,6 +1,19 @@
-//! Reads archives without daemon, configuration or catalog.
+//! `carelogd extract`: recovery from an archive file alone, with no daemon, configuration or catalog.
+//!
+//! It trusts nothing but checksums, writes only below the folder that it is given, and goes on past damage: what can be
+//! saved is saved, and what cannot is named.
 
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::archive::{ArchiveReader, Entry, EntryKind};
+use crate::progress::Progress;
+use crate::source::{ExtractOptions, ExtractReport, Extraction};
 
 /// How an extraction ended that did end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +26,108 @@ pub enum Outcome {
     Corrupt,
 }
 
-/// Extracts the newest restore point of `archives` to the folder `to`, or lists it on stdout when there is none.
+/// Extracts `archives` to the folder `to`, or lists them on stdout when there is none.
 ///
 /// # Errors
 /// Whatever keeps it from extracting anything.
 pub fn run(archives: &[PathBuf], to: Option<&Path>) -> anyhow::Result<Outcome> {
-    anyhow::bail!("extracting {archives:?} to {to:?} is not built yet")
+    let [path] = archives else {
+        bail!("every archive of this version stands alone: name exactly one");
+    };
+    let file = File::open(path).with_context(|| format!("{}", path.display()))?;
+    let archive = ArchiveReader::open(file).with_context(|| format!("{}", path.display()))?;
+    match to {
+        None => list(&archive),
+        Some(to) => extract(&archive, to),
+    }
+}
+
+fn list(archive: &ArchiveReader) -> anyhow::Result<Outcome> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for entry in archive.entries(b"") {
+        let entry = entry?;
+        match print(&mut out, &entry) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Outcome::Complete),
+            printed => printed?,
+        }
+    }
+    match out.flush() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Outcome::Complete),
+    }
+}
+
+/// One line: kind and permissions, owner, size, time, path, target.
+fn print(out: &mut impl io::Write, entry: &Entry) -> io::Result<()> {
+    let (letter, size, target) = match &entry.kind {
+        EntryKind::File(content) => ('-', content.size, None),
+        EntryKind::Directory => ('d', 0, None),
+        EntryKind::Symlink(target) => ('l', 0, Some((" -> ", target))),
+        EntryKind::Hardlink(target) => ('h', 0, Some((" = ", target))),
+        EntryKind::Fifo => ('p', 0, None),
+        EntryKind::CharDevice(..) => ('c', 0, None),
+        EntryKind::BlockDevice(..) => ('b', 0, None),
+    };
+    let meta = &entry.meta;
+    let time = jiff::Timestamp::from_second(meta.mtime.seconds).unwrap_or_default();
+    let path = printable(&entry.path);
+    write!(out, "{letter}{:04o} {:>5} {:>5} {size:>12} {time} {path}", meta.mode, meta.uid, meta.gid)?;
+    if let Some((arrow, target)) = target {
+        write!(out, "{arrow}{}", printable(target))?;
+    }
+    writeln!(out)
+}
+
+/// A name can hold anything; a terminal must not obey it.
+fn printable(bytes: &[u8]) -> String {
+    let text = crate::archive::escape::escape(bytes);
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn extract(archive: &ArchiveReader, to: &Path) -> anyhow::Result<Outcome> {
+    let target = open_empty(to)?;
+    let progress = Progress::default();
+    let options = ExtractOptions { partial: true, sync: true, ..ExtractOptions::default() };
+    let extraction = Extraction::new(archive, target.as_fd(), options, &progress);
+    let report = extraction.run(archive.entries(b""))?;
+    Ok(conclude(archive, to, &report))
+}
+
+/// The folder to write to, made where it is absent. What is restored must not mix with what is there.
+fn open_empty(to: &Path) -> anyhow::Result<File> {
+    let shown = to.display();
+    DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| format!("making {shown}"))?;
+    let occupied = std::fs::read_dir(to).with_context(|| format!("reading {shown}"))?.next().is_some();
+    if occupied {
+        bail!("{shown} is not empty; name a new or an empty folder with --to");
+    }
+    File::open(to).with_context(|| format!("opening {shown}"))
+}
+
+fn conclude(archive: &ArchiveReader, to: &Path, report: &ExtractReport) -> Outcome {
+    let restore_point = archive.restore_point();
+    let mut out = io::stderr().lock();
+    let damaged = &report.damaged;
+    // Whoever closed stderr does not want to know.
+    let mut say = |line: String| drop(writeln!(out, "{line}"));
+    for damage in damaged {
+        say(format!("damaged, left out: {}: {}", printable(damage.member.as_bytes()), damage.reason));
+    }
+    for warning in &report.warnings {
+        say(format!("warning: {}", printable(warning.as_bytes())));
+    }
+    say(format!(
+        "{} files, {} folders, {} others from backup {} of {} are in {}",
+        report.files,
+        report.directories,
+        report.others,
+        restore_point.metadata.id,
+        restore_point.metadata.created_at,
+        to.display()
+    ));
+    match (damaged.is_empty(), report.warnings.is_empty()) {
+        (false, _) => Outcome::Corrupt,
+        (true, false) => Outcome::Incomplete,
+        (true, true) => Outcome::Complete,
+    }
 }

@@ -29,7 +29,7 @@ fn run(file: &Path) -> anyhow::Result<Exit> {
     let config = Config::load(file, &config::system)?;
     logging::init();
     let shutdown = Shutdown::on_signals().context("setting up signal handlers")?;
-    daemon::run(config, shutdown)?;
+    daemon::run(config, &shutdown)?;
     Ok(Exit::Done)
 }
 

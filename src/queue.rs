@@ -106,7 +106,7 @@ impl Queue {
         }
         state.arrivals += 1;
         self.shared.wake.notify_all();
-        self.shared.changes.send_modify(|count| *count += 1);
+        self.shared.tell_change();
         Ok(enqueued)
     }
 
@@ -121,7 +121,7 @@ impl Queue {
         if let Some(job) = catalog.cancel_queued(id, clock.now(), actor)? {
             state.directories.remove(&id);
             state.announce_end(id, job.state);
-            self.shared.changes.send_modify(|count| *count += 1);
+            self.shared.tell_change();
             return Ok(Cancel::AtOnce);
         }
         let Some(running) = state.running.get_mut(&id) else {
@@ -148,7 +148,7 @@ impl Queue {
 
     /// Tells whenever a job was enqueued, began or ended. What changed is in the catalog.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }
 

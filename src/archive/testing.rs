@@ -122,7 +122,7 @@ pub(super) fn write(codec: Codec, fill: impl FnOnce(&mut ArchiveWriter)) -> Arch
 pub(super) fn archive_of(codec: Codec, files: &[(String, Vec<u8>)]) -> Archive {
     write(codec, |writer| {
         writer.begin_source();
-        writer.add_special(b"t/", Meta::default(), Special::Directory).unwrap();
+        writer.add_special(b"t/", Meta::default(), &Special::Directory).unwrap();
         for (path, content) in files {
             let size = content.len() as u64;
             writer.add_file(path.as_bytes(), Meta::default(), size, &mut content.as_slice()).unwrap();

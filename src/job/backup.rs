@@ -1,5 +1,7 @@
 //! The backup job.
 
+use serde_json::json;
+
 use super::context::{JobContext, Parts};
 use super::room;
 use super::take::{Taking, take};
@@ -10,7 +12,9 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobE
     let sources = cx.parts.select(spec.scope, &spec.sources)?;
     let taking = Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
     let taken = take(cx, &taking)?;
-    let outcome = JobOutcome { backup_id: Some(taken.record.id), ..JobOutcome::done(taken.warnings) };
+    let mut outcome = JobOutcome { backup_id: Some(taken.record.id), ..JobOutcome::done(taken.warnings) };
+    outcome.notes.insert("files".to_owned(), json!(taken.record.files));
+    outcome.notes.insert("bytes".to_owned(), json!(taken.record.raw_bytes));
     Ok(JobEnd { outcome, backup: Some(Box::new(taken.record)) })
 }
 

@@ -13,7 +13,7 @@ use crate::source::{SnapshotError, SourceError, StageError};
 use crate::store::{BeingRemoved, StoreError};
 
 /// A failure with its next step.
-pub(super) fn failure(code: ErrorCode, message: impl ToString, hint: &str) -> JobError {
+pub(super) fn failure(code: ErrorCode, message: impl std::fmt::Display, hint: &str) -> JobError {
     JobError { code, message: message.to_string(), hint: hint.to_owned() }
 }
 

@@ -94,7 +94,7 @@ fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Resul
         Err(error) => return Err(error.into()),
     };
     let report = verify(&archive, backup.sha256.or(beside), depth, cx.progress)?;
-    Ok(Found { files: report.entries, damage: in_words(report, backup.sha256, beside) })
+    Ok(Found { files: backup.files, damage: in_words(report, backup.sha256, beside) })
 }
 
 fn in_words(report: Report, known: Option<Sha256>, beside: Option<Sha256>) -> Vec<String> {

@@ -57,6 +57,7 @@ fn next_job(shared: &Shared, lane: Lane) -> Option<(Job, Progress)> {
                 let running = Running { progress: progress.clone(), repeatable, cancelled_on_request: false };
                 state.running.insert(job.id, running);
                 state.announce_start(job.id, progress.clone());
+                shared.tell_change();
                 return Some((job, progress));
             }
             Ok(None) => None,
@@ -97,6 +98,7 @@ fn record_end(shared: &Shared, id: JobId, mut end: JobEnd, progress: &Progress) 
     };
     state.running.remove(&id);
     state.announce_end(id, recorded.unwrap_or(JobState::Interrupted));
+    shared.tell_change();
 }
 
 fn unrecorded(backup: &BackupRecord, error: &CatalogError) -> JobOutcome {

@@ -23,6 +23,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Notified when something was enqueued, a lane ended, or the queue stops.
     pub(super) wake: Condvar,
+    /// Counts what happened to jobs, for whoever follows them all.
+    pub(super) changes: watch::Sender<u64>,
 }
 
 /// What is only in memory.
@@ -50,11 +52,16 @@ pub(super) struct Running {
 
 impl Shared {
     pub(super) fn new(catalog: Catalog, clock: Clock, runner: Arc<dyn Runner>) -> Self {
-        Self { catalog, clock, runner, state: Mutex::default(), wake: Condvar::new() }
+        Self { catalog, clock, runner, state: Mutex::default(), wake: Condvar::new(), changes: watch::Sender::new(0) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever follows all jobs that one was enqueued, began or ended.
+    pub(super) fn tell_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// Sleeps until something was enqueued since `seen`, or the queue stops; no longer than `at_most`, where given.

@@ -72,7 +72,7 @@ async fn answer(
         Ok(Answer::NeedsDirectory(next)) => {
             let directory = peer.ask_for_descriptor().await?;
             let reply =
-                blocking(server, caller, move |server, caller| server.into_directory(caller, next, directory)).await;
+                blocking(server, caller, move |server, caller| server.restore_into(caller, next, directory)).await;
             peer.send(&reply.unwrap_or_else(|failure| Reply::Error(failure.0))).await
         }
         Err(failure) => {

@@ -83,12 +83,7 @@ impl Answer {
 impl Server {
     /// A server on these parts. `policy` is read anew for every request.
     #[must_use]
-    pub fn new(
-        queue: Arc<Queue>,
-        jobs: Arc<Jobs>,
-        policy: Arc<RwLock<Policy>>,
-        reload: Arc<dyn Reload>,
-    ) -> Arc<Self> {
+    pub fn new(queue: Arc<Queue>, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>, reload: Arc<dyn Reload>) -> Arc<Self> {
         let started_at = jobs.parts().clock.now();
         Arc::new(Self { queue, jobs, policy, reload, started_at })
     }
@@ -109,9 +104,7 @@ impl Server {
             Request::WatchJob { id } => Ok(Answer::Watch(self.find_job(&id)?)),
             Request::CancelJob { id } => self.cancel(caller, &id),
             Request::Download { backup, format } => self.download(caller, &backup, format),
-            Request::Hold { backup, description, until } => {
-                self.hold(caller, &backup, &description, until.as_deref())
-            }
+            Request::Hold { backup, description, until } => self.hold(caller, &backup, &description, until.as_deref()),
             Request::Release { backup, description } => self.release(caller, &backup, &description),
             Request::Reload => self.reload(caller),
             Request::AuditList(request) => self.audit_list(&request),
@@ -120,14 +113,18 @@ impl Server {
     }
 
     /// Goes on with a restore whose directory has arrived.
-    pub(super) fn into_directory(
+    pub(super) fn restore_into(
         &self,
         caller: &Caller,
         next: IntoDirectory,
         directory: OwnedFd,
     ) -> Result<Reply, Failure> {
         if !std::fs::File::from(directory.try_clone()?).metadata()?.is_dir() {
-            return Err(Failure::new(ErrorCode::Usage, "what was passed is no directory", "name a directory with --to"));
+            return Err(Failure::new(
+                ErrorCode::Usage,
+                "what was passed is no directory",
+                "name a directory with --to",
+            ));
         }
         match next {
             IntoDirectory::Plan(mut plan) => {
@@ -192,6 +189,10 @@ impl Server {
         let user = &caller.requester.user;
         tracing::warn!(USER_NAME = user, "{user} was refused '{verb}': it needs the role {}", needs.as_str());
         let message = format!("'{user}' is not permitted to {verb}: it needs the role {}", needs.as_str());
-        Ok(Failure::new(ErrorCode::NotPermitted, message, "an administrator can add you to [access] in the configuration"))
+        Ok(Failure::new(
+            ErrorCode::NotPermitted,
+            message,
+            "an administrator can add you to [access] in the configuration",
+        ))
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn status(server: &Server) -> Result<Status, Failure> {
         parts.sources.iter().map(|source| source_status(source, &backups, &policy, now)).collect();
     let store = store_status(&parts, &policy, &backups);
     let problems = problems(&parts, &backups, &jobs, &sources, &store);
-    let protected_since = sources.iter().map(|source| source.newest_backup.as_ref().map(|point| point.created_at)).min();
+    let protected_since =
+        sources.iter().map(|source| source.newest_backup.as_ref().map(|point| point.created_at)).min();
     let wire_jobs = |state| {
         let wanted = jobs.iter().filter(move |job| job.state == state);
         wanted.map(|job| wire::job(job, server.queue.progress(job.id).as_ref(), &parts.catalog))
@@ -84,11 +85,7 @@ fn newest(backups: &[BackupRecord], wanted: impl Fn(&BackupRecord) -> bool) -> O
 }
 
 fn point(backup: &BackupRecord) -> BackupPoint {
-    BackupPoint {
-        id: backup.id.to_string(),
-        filename: backup.filename.clone(),
-        created_at: backup.created_at.into(),
-    }
+    BackupPoint { id: backup.id.to_string(), filename: backup.filename.clone(), created_at: backup.created_at.into() }
 }
 
 fn store_status(parts: &Parts, policy: &Policy, backups: &[BackupRecord]) -> StoreStatus {

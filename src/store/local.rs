@@ -50,6 +50,12 @@ impl LocalStore {
         Ok(Self { dir: dir.to_owned(), id })
     }
 
+    /// The store `id` that should be in the folder `dir` and may not be there at present: every use of it looks again.
+    #[must_use]
+    pub fn absent(dir: &Path, id: Uuid) -> Self {
+        Self { dir: dir.to_owned(), id }
+    }
+
     /// The folder.
     #[must_use]
     pub fn dir(&self) -> &Path {

@@ -110,15 +110,15 @@ impl Special {
     }
 }
 
-impl From<Special> for EntryKind {
-    fn from(special: Special) -> Self {
+impl From<&Special> for EntryKind {
+    fn from(special: &Special) -> Self {
         match special {
             Special::Directory => Self::Directory,
-            Special::Symlink(target) => Self::Symlink(target),
-            Special::Hardlink(target) => Self::Hardlink(target),
+            Special::Symlink(target) => Self::Symlink(target.clone()),
+            Special::Hardlink(target) => Self::Hardlink(target.clone()),
             Special::Fifo => Self::Fifo,
-            Special::CharDevice(major, minor) => Self::CharDevice(major, minor),
-            Special::BlockDevice(major, minor) => Self::BlockDevice(major, minor),
+            Special::CharDevice(major, minor) => Self::CharDevice(*major, *minor),
+            Special::BlockDevice(major, minor) => Self::BlockDevice(*major, *minor),
         }
     }
 }
@@ -194,7 +194,7 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// [`WriteError::Archive`], [`WriteError::Cancelled`].
-    pub fn add_special(&mut self, path: &[u8], meta: Meta, special: Special) -> Result<(), WriteError> {
+    pub fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError> {
         pax::append_header(self.frame.raw.bytes_mut(), Member { path, meta: &meta, body: special.body() });
         let entry = Entry { path: path.to_vec(), meta, kind: special.into() };
         self.frame.marks.push(Mark::Entry(Box::new(entry), None));

@@ -101,7 +101,7 @@ fn sources_stand_in_the_manifest_by_path_whatever_their_order() {
     let archive = write(Codec::Zstd(3), |writer| {
         for (path, special) in [("z/", Special::Directory), ("a/", Special::Directory)] {
             writer.begin_source();
-            writer.add_special(path.as_bytes(), Meta::default(), special).unwrap();
+            writer.add_special(path.as_bytes(), Meta::default(), &special).unwrap();
             let inner = format!("{path}file");
             writer.add_file(inner.as_bytes(), Meta::default(), 3, &mut scripted(b"abc")).unwrap();
         }

@@ -48,7 +48,8 @@ pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Resul
         free_bytes,
         estimate_seconds: None,
         instructions: vec![
-            "Stop the application that writes to these sources before you confirm; start it again afterwards.".to_owned(),
+            "Stop the application that writes to these sources before you confirm; start it again afterwards."
+                .to_owned(),
             "Services and containers that mount a restored folder have to be restarted: they still see the old one."
                 .to_owned(),
         ],

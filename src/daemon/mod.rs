@@ -1,0 +1,120 @@
+//! Wires the parts, recovers what a crash left, serves, and drains.
+//!
+//! The order of the start: lock, catalog, store, recovery, queue, socket, and only then ready. The order of the end:
+//! socket, queue. Called by `main` and by the demonstration.
+
+mod listen;
+mod parts;
+mod recover;
+mod reload;
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sd_notify::NotifyState;
+use tokio::net::UnixListener;
+
+use self::reload::Reloader;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fsio;
+use crate::job::Jobs;
+use crate::queue::Queue;
+use crate::server::{Server, StatusFile};
+use crate::signals::Shutdown;
+
+/// How long a running job that cannot be repeated may take to end when the daemon is asked to; then the same again to
+/// settle. Fits the unit's TimeoutStopSec.
+const GRACE: Duration = Duration::from_secs(40);
+
+/// `status.json` is never older than this while the daemon runs.
+const STATUS_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs the daemon until `shutdown` asks it to end.
+///
+/// # Errors
+/// Whatever keeps it from starting, or ends it early.
+pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let state_dir = &config.daemon.state_dir;
+    fsio::create_private_dir(state_dir).with_context(|| format!("the state folder {}", state_dir.display()))?;
+    let _lock = fsio::lock_exclusively(&state_dir.join("carelogd.lock"))?;
+    let (catalog, opened) = Catalog::open(&state_dir.join("catalog.db"), clock.now())?;
+    let store = recover::open_store(&config, &catalog, &clock)?;
+    recover::reconcile(&catalog, &*store, &opened, &clock)?;
+    let parts = parts::build(&config, catalog.clone(), store, clock.clone())?;
+    let listener = listen::bind(&config.daemon.socket)?;
+    let jobs = Arc::new(Jobs::new(parts));
+    let runner = Arc::clone(&jobs);
+    let (queue, interrupted) = Queue::start(catalog, clock, runner)?;
+    for job in interrupted {
+        tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
+    }
+    let queue = Arc::new(queue);
+    let policy = Arc::new(RwLock::new(parts::policy(&config)));
+    let socket = config.daemon.socket.clone();
+    let reloader = Arc::new(Reloader::new(config, Arc::clone(&jobs), Arc::clone(&policy)));
+    let server = Server::new(Arc::clone(&queue), jobs, policy, Arc::<Reloader>::clone(&reloader));
+    let status = Arc::new(StatusFile::beside(&socket, Arc::clone(&server)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = UnixListener::from_std(listener)?;
+        status.write();
+        notify(&[NotifyState::Ready]);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
+        let background = [
+            tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue))),
+            tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
+        ];
+        server.serve(listener, shutdown.token().clone()).await;
+        background.iter().for_each(tokio::task::JoinHandle::abort);
+        anyhow::Ok(())
+    })?;
+    notify(&[NotifyState::Stopping]);
+    let unfinished = queue.shutdown(GRACE);
+    for id in unfinished {
+        tracing::warn!(job_id = %id, "a job did not stop in time; it will be settled at the next start");
+    }
+    // A job that is waited for no longer must not keep the process.
+    runtime.shutdown_background();
+    let _gone = std::fs::remove_file(&socket);
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Keeps `status.json` fresh: at every change of a job, and every minute.
+async fn keep_status(status: Arc<StatusFile>, queue: Arc<Queue>) {
+    let mut changes = queue.changes();
+    loop {
+        // An error would mean that the queue is gone, and then so are we.
+        let _changed_or_late = tokio::time::timeout(STATUS_EVERY, changes.changed()).await;
+        changes.mark_unchanged();
+        let status = Arc::clone(&status);
+        let _written = tokio::task::spawn_blocking(move || status.write()).await;
+    }
+}
+
+/// Reads the configuration again whenever SIGHUP asks for it.
+async fn follow_reloads(shutdown: Shutdown, reloader: Arc<Reloader>) {
+    loop {
+        shutdown.reload_requested().await;
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            notify(&[NotifyState::Reloading, now]);
+        }
+        let reloader = Arc::clone(&reloader);
+        let reloaded = tokio::task::spawn_blocking(move || reloader.reload_by_signal()).await;
+        if let Err(panic) = reloaded {
+            tracing::error!(%panic, "reading the configuration again went wrong");
+        }
+        notify(&[NotifyState::Ready]);
+    }
+}
+
+/// Tells the service manager, where there is one.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}

@@ -1,0 +1,63 @@
+//! The configuration turned into what jobs and server work with.
+
+use std::sync::Arc;
+
+use crate::archive::Codec;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::{self, Compression, Config, SourceSettings};
+use crate::job::{Parts, Settings};
+use crate::server::Policy;
+use crate::source::{FileTree, FileTreeOptions, JsonFile, Source, SourceError};
+use crate::store::{Leases, Store};
+
+pub(super) fn build(
+    config: &Config,
+    catalog: Catalog,
+    store: Arc<dyn Store>,
+    clock: Clock,
+) -> Result<Parts, SourceError> {
+    let (sources, settings) = (sources(config, &clock)?, settings(config));
+    Ok(Parts { catalog, store, leases: Leases::default(), clock, sources, settings })
+}
+
+/// The same parts with what another configuration says.
+pub(super) fn rebuild(parts: &Parts, config: &Config) -> Result<Parts, SourceError> {
+    Ok(Parts { sources: sources(config, &parts.clock)?, settings: settings(config), ..parts.clone() })
+}
+
+pub(super) fn policy(config: &Config) -> Policy {
+    Policy {
+        access: config.access.clone(),
+        timezone: config.daemon.timezone.clone(),
+        objectives: config.objectives,
+        store_dir: config.backup.dir.clone(),
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let codec = match config.backup.compression {
+        Compression::Zstd { level } => Codec::Zstd(i32::from(level)),
+        Compression::Gzip { level } => Codec::Gzip(u32::from(level)),
+        Compression::None => Codec::None,
+    };
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Settings { codec, threads: config.backup.threads, min_free: config.backup.min_free, host }
+}
+
+fn sources(config: &Config, clock: &Clock) -> Result<Vec<Arc<dyn Source>>, SourceError> {
+    config.sources.iter().map(|source| one(source, clock)).collect()
+}
+
+fn one(source: &config::Source, clock: &Clock) -> Result<Arc<dyn Source>, SourceError> {
+    let name = source.name.clone();
+    Ok(match &source.settings {
+        SourceSettings::Json(json) => {
+            Arc::new(JsonFile::new(name, json.path.clone(), json.exclude.clone(), clock.clone())?)
+        }
+        SourceSettings::Files(files) => {
+            let options = FileTreeOptions { exclude: files.exclude.clone(), one_file_system: files.one_file_system };
+            Arc::new(FileTree::new(name, files.path.clone(), options)?)
+        }
+    })
+}
