@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use carelogd::cli::{self, Cli, Command, Exit, ExtractArgs};
 use carelogd::config::{self, Config, ConfigErrors};
-use carelogd::extract::{self, Outcome};
+use carelogd::extract::{self, Outcome, SelectionError};
 use carelogd::signals::Shutdown;
 use carelogd::{daemon, logging, quickstart};
 use clap::Parser as _;
@@ -39,7 +39,7 @@ fn check_config(file: &Path) -> anyhow::Result<Exit> {
 }
 
 fn extract(args: &ExtractArgs) -> anyhow::Result<Exit> {
-    Ok(match extract::run(&args.archives, args.to.as_deref())? {
+    Ok(match extract::run(&args.archives, args.to.as_deref(), &args.paths)? {
         Outcome::Complete => Exit::Done,
         Outcome::Incomplete => Exit::Warnings,
         Outcome::Corrupt => Exit::Corrupt,
@@ -50,6 +50,9 @@ fn explain(error: &anyhow::Error) -> Exit {
     cli::print_error(error);
     if error.is::<ConfigErrors>() {
         return Exit::Config;
+    }
+    if let Some(SelectionError::Unknown(_)) = error.downcast_ref() {
+        return Exit::NotFound;
     }
     match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
         Some(std::io::ErrorKind::NotFound) => Exit::NotFound,
