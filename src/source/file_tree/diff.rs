@@ -147,7 +147,7 @@ fn what_differs(live: &Live, entry: &Entry, with_owners: bool) -> Option<&'stati
     match &entry.kind {
         EntryKind::File(_) | EntryKind::Hardlink(_) if facts.kind != FileType::RegularFile => return Some("kind"),
         EntryKind::File(content) if facts.size != content.size => return Some("size"),
-        // Its metadata is that of the first name, which is compared under that.
+        // The size of a second name is compared under the first.
         EntryKind::Hardlink(_) | EntryKind::File(_) => {}
         EntryKind::Directory if facts.kind != FileType::Directory => return Some("kind"),
         EntryKind::Directory => {}

@@ -102,6 +102,7 @@ fn a_live_file_that_cannot_give_its_members_is_a_warning_and_one_that_is_gone_is
     let source = source(&path, &["s"]);
     let archive = backup_of(&[&source]);
     fs::write(&path, "{broken").unwrap();
+    fs::File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     let staged = source.stage(&archive, &Progress::default()).unwrap();
     assert!(staged.warnings()[0].contains("not JSON"), "{:?}", staged.warnings());
     staged.discard().unwrap();
@@ -119,6 +120,7 @@ fn a_live_file_that_cannot_give_its_members_is_a_warning_and_one_that_is_gone_is
 fn what_is_not_json_is_refused_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder, "{\"a\": 1,\n oops}");
+    fs::File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     let error = read_settled(&path, &Clock::system(), &Progress::default()).unwrap_err();
     assert!(matches!(error, SourceError::NotJson { line: 2, column: 2, .. }), "{error:?}");
 }

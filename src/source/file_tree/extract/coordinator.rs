@@ -33,9 +33,9 @@ pub(super) struct Coordinator<'a> {
     branch: Branch<'a>,
     unit: Unit,
     links: Links,
-    /// Path of the entry before.
+    /// Path of the entry before; empty before the first.
     last: Vec<u8>,
-    /// Directories made, for their metadata at the end: with their member path and where it begins below the target.
+    /// Directories by member path, for their metadata at the end.
     directories: Vec<(Box<[u8]>, Meta)>,
     directories_made: u64,
     others_made: u64,
@@ -77,7 +77,7 @@ impl<'a> Coordinator<'a> {
     }
 
     fn entry(&mut self, entry: Entry) -> Result<(), StageError> {
-        if self.last >= entry.path {
+        if !self.last.is_empty() && self.last >= entry.path {
             // Not one member's damage: with the order gone, nothing can be said of what is in the archive.
             return Err(damaged(&entry.path, "the manifest is not in order"));
         }

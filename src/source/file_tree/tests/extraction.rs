@@ -65,7 +65,7 @@ fn nothing_is_written_through_a_link_that_the_archive_made() {
     let to_outside = EntryKind::Symlink(outside.path().as_os_str().as_encoded_bytes().to_vec());
     let hostile = [
         vec![entry("a", to_outside.clone()), entry("a/x", file.kind.clone())],
-        vec![entry("b", to_outside.clone()), entry("b/", EntryKind::Directory), entry("b/x", file.kind.clone())],
+        vec![entry("b", to_outside.clone()), entry("b/", EntryKind::Directory), entry("b/x", file.kind)],
         vec![entry("c", to_outside), entry("c/", EntryKind::Directory)],
     ];
     for entries in hostile {
@@ -103,7 +103,7 @@ fn a_hard_link_reaches_only_files_of_the_extraction() {
         target.path(),
         true,
         vec![
-            entry("a", file.kind.clone()),
+            entry("a", file.kind),
             entry("d/", EntryKind::Directory),
             entry("l", EntryKind::Symlink(b"/etc".to_vec())),
             hard("m1", "a"),
