@@ -67,7 +67,15 @@ impl<'a> Coordinator<'a> {
             if self.shared.has_failed() {
                 return Ok((self.directories_made, self.others_made));
             }
-            self.entry(entry?)?;
+            match entry {
+                Ok(entry) => self.entry(entry)?,
+                Err(error) if self.shared.options.partial => {
+                    let reason = format!("what would follow here in the manifest is lost: {error}");
+                    self.skip(&self.last, None, &reason)?;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         self.make_links()?;
         if !self.shared.has_failed() {
@@ -170,7 +178,9 @@ impl<'a> Coordinator<'a> {
         for chunk in &content.chunks {
             let location = match self.shared.archive.locate(&chunk.id) {
                 Ok(location) => location,
-                Err(ReadError::Io(error)) => return Err(Unlocated::Fatal(ReadError::Io(error))),
+                Err(ReadError::Io(error)) if !self.shared.options.partial => {
+                    return Err(Unlocated::Fatal(ReadError::Io(error)));
+                }
                 Err(error) => return Err(Unlocated::Damaged(chunk.id, error.to_string())),
             };
             let ChunkLocation { frame, offset: frame_offset, length } = location;

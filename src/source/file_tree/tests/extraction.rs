@@ -134,6 +134,27 @@ fn a_manifest_out_of_order_is_refused_whole() {
 }
 
 #[test]
+fn with_partial_what_stands_before_a_damaged_part_of_the_manifest_is_written() {
+    let (archive, file) = archive();
+    let target = tempfile::tempdir().unwrap();
+    let fd = File::open(target.path()).unwrap();
+    let entries = || {
+        let lost = Err(ReadError::Damaged("here".to_owned()));
+        [Ok(entry("d/", EntryKind::Directory)), Ok(entry("d/a", file.kind.clone())), lost].into_iter()
+    };
+    let progress = Progress::default();
+    let extraction = |partial| {
+        let options = ExtractOptions { partial, ..ExtractOptions::default() };
+        Extraction::new(&archive, fd.as_fd(), options, &progress)
+    };
+    let report = extraction(true).run(entries()).unwrap();
+    assert_eq!(fs::read(target.path().join("d/a")).unwrap(), b"honest");
+    assert!(report.damaged[0].member == "d/a" && report.damaged[0].reason.contains("here"), "{:?}", report.damaged);
+    fs::remove_dir_all(target.path().join("d")).unwrap();
+    assert!(matches!(extraction(false).run(entries()), Err(StageError::Read(ReadError::Damaged(_)))));
+}
+
+#[test]
 fn a_chunk_that_is_not_what_it_should_be_is_never_written() {
     let (archive, file) = archive();
     let target = tempfile::tempdir().unwrap();
