@@ -49,7 +49,10 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     read_again(cx, &partial, &finished)?;
     for summary in &finished.restore_point.sources {
         warnings.extend(summary.warnings.iter().cloned());
-        warnings.extend(shrunk(cx, summary)?);
+        // Before a restore everybody knows that data was lost: it is what is being made good.
+        if taking.class == Class::Backup {
+            warnings.extend(shrunk(cx, summary)?);
+        }
     }
     phase("publish")?;
     let name = cx.parts.store.publish(partial, finished.sha256)?;
