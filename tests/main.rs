@@ -7,5 +7,6 @@ mod cli;
 mod floors;
 mod harness;
 mod packaging;
+mod quickstart;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
