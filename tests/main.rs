@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cli;
+#[cfg(feature = "failpoints")]
+mod crash;
+mod faults;
 mod floors;
 mod harness;
 mod packaging;
