@@ -4,8 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cli;
+mod commands;
 mod floors;
+mod golden;
 mod harness;
+mod hostile;
+mod interop;
 mod packaging;
+mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;

@@ -7,6 +7,7 @@ pub(crate) mod rust_paths;
 pub(crate) mod tree_diff;
 pub(crate) mod tree_image;
 pub(crate) mod tree_zoo;
+pub(crate) mod unprivileged;
 pub(crate) mod wait;
 pub(crate) mod world;
 
