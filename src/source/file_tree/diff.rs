@@ -145,7 +145,8 @@ fn what_differs(live: &Live, entry: &Entry, with_owners: bool) -> Option<&'stati
     }
     let Some(facts) = &live.facts else { return Some("cannot be read") };
     match &entry.kind {
-        EntryKind::File(_) | EntryKind::Hardlink(_) if facts.kind != FileType::RegularFile => return Some("kind"),
+        EntryKind::File(_) if facts.kind != FileType::RegularFile => return Some("kind"),
+        EntryKind::Hardlink(_) if facts.kind == FileType::Directory => return Some("kind"),
         EntryKind::File(content) if facts.size != content.size => return Some("size"),
         // Its metadata is that of the first name, which is compared under that.
         EntryKind::Hardlink(_) | EntryKind::File(_) => {}
