@@ -2,6 +2,7 @@
 
 pub(crate) mod clinic;
 pub(crate) mod daemon;
+pub(crate) mod evil;
 pub(crate) mod process;
 pub(crate) mod rust_paths;
 pub(crate) mod tree_diff;
