@@ -11,10 +11,6 @@ use carelogd::signals::Shutdown;
 use carelogd::{daemon, logging, quickstart};
 use clap::Parser as _;
 
-/// Many threads allocate frames of megabytes and give them back: the system's allocator keeps most of that resident.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let ended = match Cli::parse().into_command() {
         Command::Run(arg) => run(&arg.config),

@@ -48,10 +48,10 @@ impl Applier {
         member: &[u8],
         shortfalls: &Shortfalls,
     ) -> Result<(), StageError> {
-        if self.target_hands_down {
-            if let Err(error) = drop_inherited_acls(fd) {
-                shortfalls.note(Shortfall::Attributes, &shown(member), &format!(" ({error})"));
-            }
+        if self.target_hands_down
+            && let Err(error) = drop_inherited_acls(fd)
+        {
+            shortfalls.note(Shortfall::Attributes, &shown(member), &format!(" ({error})"));
         }
         if self.target_hands_down || (meta.uid, meta.gid) != (self.uid, self.gid) {
             let owner = (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,8 +24,30 @@ pub(super) fn archive_by(
     fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
 ) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
+    // The open file outlives the folder.
+    Arc::new(ArchiveReader::open(write_archive(&folder, Codec::Zstd(1), sources, fill)).unwrap())
+}
+
+/// An uncompressed backup of `source` in which the first occurrence of `content` has one bit turned.
+pub(super) fn damaged_backup_of(source: &dyn Source, content: &[u8]) -> Arc<ArchiveReader> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write_archive(&folder, Codec::None, &[source], |writer| {
+        vec![source.snapshot(writer, &Progress::default()).unwrap()]
+    });
+    let bytes = std::fs::read(folder.path().join("archive")).unwrap();
+    let at = bytes.windows(content.len()).position(|window| window == content).unwrap();
+    file.write_all_at(&[content[0] ^ 1], at as u64).unwrap();
+    Arc::new(ArchiveReader::open(file).unwrap())
+}
+
+fn write_archive(
+    folder: &tempfile::TempDir,
+    codec: Codec,
+    sources: &[&dyn Source],
+    fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
+) -> File {
     let file = File::options().create_new(true).read(true).write(true).open(folder.path().join("archive")).unwrap();
-    let options = WriterOptions { codec: Codec::Zstd(1), threads: 2, spool_dir: folder.path().to_owned() };
+    let options = WriterOptions { codec, threads: 2, spool_dir: folder.path().to_owned() };
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         id: BackupId::generate(),
@@ -43,8 +65,7 @@ pub(super) fn archive_by(
     let mut writer = ArchiveWriter::create(file, &options, metadata, Progress::default()).unwrap();
     let summaries = fill(&mut writer);
     writer.finish(summaries, "2025-10-29T14:31:00Z".parse().unwrap()).unwrap();
-    // The open file outlives the folder.
-    Arc::new(ArchiveReader::open(File::open(folder.path().join("archive")).unwrap()).unwrap())
+    File::options().read(true).write(true).open(folder.path().join("archive")).unwrap()
 }
 
 /// A backup of `sources`.

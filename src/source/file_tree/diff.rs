@@ -63,6 +63,7 @@ pub(super) fn differences(
     on: &mut dyn FnMut(Difference<'_>),
 ) -> Result<u64, StageError> {
     let options = WalkOptions { rules, one_file_system: true, report_excluded: true };
+    let rights = Rights::ours(with_owners);
     let mut walk = root.map(|(fd, facts)| Walk::new(fd, facts, prefix, options));
     let mut live = next_live(walk.as_mut(), prefix)?;
     let mut count = 0;
@@ -77,7 +78,7 @@ pub(super) fn differences(
         match live.take_if(|found| found.path == entry.path) {
             None => on(Difference::OnlyInBackup(&entry)),
             Some(found) => {
-                if let Some(what) = what_differs(&found, &entry, with_owners) {
+                if let Some(what) = what_differs(&found, &entry, rights) {
                     on(Difference::Changed { entry: &entry, what });
                 }
                 live = next_live(walk.as_mut(), prefix)?;
@@ -138,7 +139,7 @@ fn next_live(walk: Option<&mut Walk<'_>>, prefix: &[u8]) -> Result<Option<Live>,
     }
 }
 
-fn what_differs(live: &Live, entry: &Entry, with_owners: bool) -> Option<&'static str> {
+fn what_differs(live: &Live, entry: &Entry, rights: Rights) -> Option<&'static str> {
     if live.excluded {
         // In the backup although the rules leave it out: they were others then, and the backup's copy is the one meant.
         return Some("left out by the rules of today");
@@ -148,7 +149,7 @@ fn what_differs(live: &Live, entry: &Entry, with_owners: bool) -> Option<&'stati
         EntryKind::File(_) if facts.kind != FileType::RegularFile => return Some("kind"),
         EntryKind::Hardlink(_) if facts.kind == FileType::Directory => return Some("kind"),
         EntryKind::File(content) if facts.size != content.size => return Some("size"),
-        // Its metadata is that of the first name, which is compared under that.
+        // The size of a second name is compared under the first.
         EntryKind::Hardlink(_) | EntryKind::File(_) => {}
         EntryKind::Directory if facts.kind != FileType::Directory => return Some("kind"),
         EntryKind::Directory => {}
@@ -173,18 +174,31 @@ fn what_differs(live: &Live, entry: &Entry, with_owners: bool) -> Option<&'stati
             }
         }
     }
-    metadata_differs(facts, entry, with_owners)
+    metadata_differs(facts, entry, rights)
 }
 
-fn metadata_differs(facts: &Facts, entry: &Entry, with_owners: bool) -> Option<&'static str> {
+/// Which parts of the metadata this process can bring back at all.
+#[derive(Clone, Copy, Debug)]
+struct Rights {
+    owners: bool,
+    mode_bits: u32,
+}
+
+impl Rights {
+    /// Without root owners cannot be given away, and the kernel takes the bits that depend on them.
+    fn ours(with_owners: bool) -> Self {
+        let is_root = rustix::process::geteuid().is_root();
+        Self { owners: is_root && with_owners, mode_bits: if is_root { 0o7777 } else { 0o1777 } }
+    }
+}
+
+fn metadata_differs(facts: &Facts, entry: &Entry, rights: Rights) -> Option<&'static str> {
     let meta = &entry.meta;
-    // Without root owners cannot be given away, and the kernel takes the bits that depend on them.
-    let (is_root, bits) = if rustix::process::geteuid().is_root() { (true, 0o7777) } else { (false, 0o1777) };
-    if is_root && with_owners && (facts.uid, facts.gid) != (meta.uid, meta.gid) {
+    if rights.owners && (facts.uid, facts.gid) != (meta.uid, meta.gid) {
         return Some("owner");
     }
     // The mode of a link is not used and not kept by every file system.
-    if facts.kind != FileType::Symlink && facts.mode & bits != meta.mode & bits {
+    if facts.kind != FileType::Symlink && facts.mode & rights.mode_bits != meta.mode & rights.mode_bits {
         return Some("mode");
     }
     (facts.mtime != meta.mtime).then_some("modification time")

@@ -57,7 +57,7 @@ pub(super) fn plan(tree: &FileTree, archive: &ArchiveReader, progress: &Progress
     let prefix = held.metadata.member();
     let entries = archive.entries(prefix.as_bytes());
     differences(live, prefix.as_bytes(), &held.rules, true, entries, progress, &mut |difference| {
-        tally.count(&difference)
+        tally.count(&difference);
     })?;
     if tally.excluded > 0 {
         notes.push(format!(

@@ -15,7 +15,7 @@ use super::listing::Listing;
 use super::open::Opener;
 
 /// What the walk came to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Step<'w> {
     /// A directory; what is in it follows. Its path ends in `/`.
     Directory { path: &'w [u8], facts: Facts, fd: BorrowedFd<'w> },

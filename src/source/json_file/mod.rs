@@ -5,6 +5,8 @@
 
 mod document;
 mod graft;
+mod held;
+mod plan;
 mod pointer;
 #[cfg(test)]
 mod properties;
@@ -98,7 +100,7 @@ impl Source for JsonFile {
     }
 
     fn plan(&self, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
-        stage::plan(self, archive, progress)
+        plan::plan(self, archive, progress)
     }
 
     fn stage(&self, archive: &Arc<ArchiveReader>, progress: &Progress) -> Result<Box<dyn Staged>, StageError> {

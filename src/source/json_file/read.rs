@@ -2,7 +2,8 @@
 //!
 //! A writer may replace the file by a rename, rewrite it in place, or write it in pieces. So a copy is taken only if the
 //! file did not change from before the first byte to after the last, is still the one at its path, parses, and has been
-//! quiet for a moment; otherwise it is watched until it is, or until it is clear that it will not be.
+//! quiet for a moment; otherwise it is watched until it is. One that does not parse and was not touched for longer than we
+//! would wait is refused at once: nobody is writing it.
 
 use std::ffi::CStr;
 use std::io::Read as _;
@@ -11,7 +12,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -27,7 +27,7 @@ use crate::progress::Progress;
 /// A file touched more recently is looked at again.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// So long it is waited for.
+/// So long a writer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often cancellation is looked at meanwhile.
@@ -62,9 +62,10 @@ pub(super) fn read_settled(path: &Path, clock: &Clock, progress: &Progress) -> R
         let kept_still = before.is_some_and(|before| {
             before.is_whole && look.facts.is_unchanged_since(&before.facts) && look.bytes == before.bytes
         });
-        let is_settled = look.is_whole && (kept_still || is_quiet(look.facts.mtime, clock.now()));
+        let is_settled = look.is_whole && (kept_still || is_older(look.facts.mtime, QUIET, clock));
         match (is_settled, parsed) {
             (true, None) => return Ok(Copy { bytes: look.bytes, meta: look.meta, warning: look.warning }),
+            (true, parsed) if is_older(look.facts.mtime, PATIENCE, clock) => return Err(unsettled(path, true, parsed)),
             (_, parsed) if begun.elapsed() >= PATIENCE => return Err(unsettled(path, is_settled, parsed)),
             _ => {}
         }
@@ -87,10 +88,10 @@ fn unsettled(path: &Path, is_settled: bool, parsed: Option<serde_json::Error>) -
     }
 }
 
-/// Whether a file with this time was left alone for a moment. A time in the future says nothing.
-fn is_quiet(mtime: Mtime, now: Timestamp) -> bool {
+/// Whether a file with this time was left alone for so long. A time in the future says nothing.
+fn is_older(mtime: Mtime, age: Duration, clock: &Clock) -> bool {
     let written = i128::from(mtime.seconds) * 1_000_000_000 + i128::from(mtime.nanoseconds);
-    now.as_nanosecond() - written >= i128::try_from(QUIET.as_nanos()).unwrap_or(i128::MAX)
+    clock.now().as_nanosecond() - written >= i128::try_from(age.as_nanos()).unwrap_or(i128::MAX)
 }
 
 fn wait(how_long: Duration, progress: &Progress) -> Result<(), SourceError> {

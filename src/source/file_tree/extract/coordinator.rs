@@ -33,9 +33,9 @@ pub(super) struct Coordinator<'a> {
     branch: Branch<'a>,
     unit: Unit,
     links: Links,
-    /// Path of the entry before.
+    /// Path of the entry before; empty before the first.
     last: Vec<u8>,
-    /// Directories made, for their metadata at the end: with their member path and where it begins below the target.
+    /// Directories by member path, for their metadata at the end.
     directories: Vec<(Box<[u8]>, Meta)>,
     directories_made: u64,
     others_made: u64,
@@ -67,7 +67,15 @@ impl<'a> Coordinator<'a> {
             if self.shared.has_failed() {
                 return Ok((self.directories_made, self.others_made));
             }
-            self.entry(entry?)?;
+            match entry {
+                Ok(entry) => self.entry(entry)?,
+                Err(error) if self.shared.options.partial => {
+                    let reason = format!("what would follow here in the manifest is lost: {error}");
+                    self.skip(&self.last, None, &reason)?;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         self.make_links()?;
         if !self.shared.has_failed() {
@@ -77,7 +85,7 @@ impl<'a> Coordinator<'a> {
     }
 
     fn entry(&mut self, entry: Entry) -> Result<(), StageError> {
-        if self.last >= entry.path {
+        if !self.last.is_empty() && self.last >= entry.path {
             // Not one member's damage: with the order gone, nothing can be said of what is in the archive.
             return Err(damaged(&entry.path, "the manifest is not in order"));
         }
@@ -170,7 +178,9 @@ impl<'a> Coordinator<'a> {
         for chunk in &content.chunks {
             let location = match self.shared.archive.locate(&chunk.id) {
                 Ok(location) => location,
-                Err(ReadError::Io(error)) => return Err(Unlocated::Fatal(ReadError::Io(error))),
+                Err(ReadError::Io(error)) if !self.shared.options.partial => {
+                    return Err(Unlocated::Fatal(ReadError::Io(error)));
+                }
                 Err(error) => return Err(Unlocated::Damaged(chunk.id, error.to_string())),
             };
             let ChunkLocation { frame, offset: frame_offset, length } = location;

@@ -65,7 +65,8 @@ impl<'a> Worker<'a> {
         if let Some(number) = unit.frame {
             match self.shared.archive.read_frame(number, &mut self.frame) {
                 Ok(()) => {}
-                Err(ReadError::Io(error)) => return Err(ReadError::Io(error).into()),
+                // A sector that cannot be read is damage, too, for who wants what is left.
+                Err(ReadError::Io(error)) if !self.shared.options.partial => return Err(ReadError::Io(error).into()),
                 Err(error) => unreadable = Some(error.to_string()),
             }
         }

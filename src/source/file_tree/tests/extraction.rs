@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::tree;
 use crate::archive::{ArchiveReader, Entry, EntryKind, Meta, ReadError};
 use crate::progress::Progress;
-use crate::source::StageError;
 use crate::source::file_tree::extract::{ExtractOptions, ExtractReport, Extraction};
-use crate::source::testing::backup_of;
+use crate::source::testing::{backup_of, damaged_backup_of};
+use crate::source::{Source as _, StageError};
 
 /// An archive with one honest file, whose content entries can be made of.
 fn archive() -> (Arc<ArchiveReader>, Entry) {
@@ -65,7 +65,7 @@ fn nothing_is_written_through_a_link_that_the_archive_made() {
     let to_outside = EntryKind::Symlink(outside.path().as_os_str().as_encoded_bytes().to_vec());
     let hostile = [
         vec![entry("a", to_outside.clone()), entry("a/x", file.kind.clone())],
-        vec![entry("b", to_outside.clone()), entry("b/", EntryKind::Directory), entry("b/x", file.kind.clone())],
+        vec![entry("b", to_outside.clone()), entry("b/", EntryKind::Directory), entry("b/x", file.kind)],
         vec![entry("c", to_outside), entry("c/", EntryKind::Directory)],
     ];
     for entries in hostile {
@@ -97,18 +97,21 @@ fn nothing_that_was_there_is_replaced_followed_or_linked_to() {
 fn a_hard_link_reaches_only_what_the_extraction_made_and_no_folder() {
     let (archive, file) = archive();
     let target = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir(outside.path().join("sub")).unwrap();
+    fs::write(outside.path().join("sub/secret"), "secret").unwrap();
     let hard = |path: &str, to: &str| entry(path, EntryKind::Hardlink(to.as_bytes().to_vec()));
     let report = extract(
         &archive,
         target.path(),
         true,
         vec![
-            entry("a", file.kind.clone()),
+            entry("a", file.kind),
             entry("d/", EntryKind::Directory),
-            entry("l", EntryKind::Symlink(b"/etc".to_vec())),
+            entry("l", EntryKind::Symlink(outside.path().as_os_str().as_encoded_bytes().to_vec())),
             hard("m1", "a"),
             hard("m2", "../a"),
-            hard("m3", "l/passwd"),
+            hard("m3", "l/sub/secret"),
             hard("m4", "l"),
             hard("m5", "d"),
             hard("m6", "zzz"),
@@ -135,6 +138,27 @@ fn a_manifest_out_of_order_is_refused_whole() {
 }
 
 #[test]
+fn with_partial_what_stands_before_a_damaged_part_of_the_manifest_is_written() {
+    let (archive, file) = archive();
+    let target = tempfile::tempdir().unwrap();
+    let fd = File::open(target.path()).unwrap();
+    let entries = || {
+        let lost = Err(ReadError::Damaged("here".to_owned()));
+        [Ok(entry("d/", EntryKind::Directory)), Ok(entry("d/a", file.kind.clone())), lost].into_iter()
+    };
+    let progress = Progress::default();
+    let extraction = |partial| {
+        let options = ExtractOptions { partial, ..ExtractOptions::default() };
+        Extraction::new(&archive, fd.as_fd(), options, &progress)
+    };
+    let report = extraction(true).run(entries()).unwrap();
+    assert_eq!(fs::read(target.path().join("d/a")).unwrap(), b"honest");
+    assert!(report.damaged[0].member == "d/a" && report.damaged[0].reason.contains("here"), "{:?}", report.damaged);
+    fs::remove_dir_all(target.path().join("d")).unwrap();
+    assert!(matches!(extraction(false).run(entries()), Err(StageError::Read(ReadError::Damaged(_)))));
+}
+
+#[test]
 fn a_chunk_that_is_not_what_it_should_be_is_never_written() {
     let (archive, file) = archive();
     let target = tempfile::tempdir().unwrap();
@@ -156,6 +180,36 @@ fn a_chunk_that_is_not_what_it_should_be_is_never_written() {
     assert_eq!(report.damaged.iter().map(|d| d.member.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     let names: Vec<_> = target.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["d"]);
+}
+
+#[test]
+fn a_damaged_frame_costs_the_files_in_it_and_no_byte_of_it_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("hurt"), "these bytes will be hurt").unwrap();
+    fs::write(root.path().join("whole"), "these will not").unwrap();
+    // Larger than a frame: made before its damage is known.
+    fs::write(root.path().join("large"), [vec![b'l'; 9_000_000], b"the end".to_vec()].concat()).unwrap();
+    let source = tree(root.path(), &[]);
+    for (content, hurt) in [(&b"these bytes"[..], "t/hurt"), (b"lthe end", "t/large")] {
+        let archive = damaged_backup_of(&source, content);
+        let target = tempfile::tempdir().unwrap();
+        let fd = File::open(target.path()).unwrap();
+        let progress = Progress::default();
+        let run = |partial| {
+            let options = ExtractOptions { partial, ..ExtractOptions::default() };
+            Extraction::new(&archive, fd.as_fd(), options, &progress).run(archive.entries(b"t/"))
+        };
+        let report = run(true).unwrap();
+        assert_eq!(report.damaged.iter().map(|d| d.member.as_str()).collect::<Vec<_>>(), [hurt]);
+        assert!(report.damaged[0].chunk.is_some());
+        assert_eq!(report.files, 2);
+        assert!(!target.path().join(hurt).exists());
+        assert_eq!(fs::read(target.path().join("t/whole")).unwrap(), b"these will not");
+        fs::remove_dir_all(target.path().join("t")).unwrap();
+        let error = run(false).unwrap_err();
+        assert!(matches!(&error, StageError::Damaged { member, .. } if member == hurt), "{error}");
+        assert!(source.stage(&archive, &Progress::default()).is_err());
+    }
 }
 
 #[test]

@@ -12,12 +12,15 @@ use crate::source::file_tree::snapshot::snapshot;
 use crate::source::sink::Sink;
 use crate::source::{Source as _, SourceError};
 
+/// Told the path of every member as it is being recorded.
+type Meddle<'a> = Box<dyn FnMut(&str) + 'a>;
+
 /// Records members, and does something in the middle of each.
 #[derive(Default)]
 struct Recorder<'a> {
     members: Vec<(String, Vec<u8>)>,
     links: BTreeMap<String, String>,
-    meddle: Option<Box<dyn FnMut(&str) + 'a>>,
+    meddle: Option<Meddle<'a>>,
 }
 
 impl<'a> Recorder<'a> {
