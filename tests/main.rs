@@ -5,10 +5,15 @@
 
 mod cli;
 #[cfg(feature = "failpoints")]
+mod commands;
 mod crash;
 mod faults;
 mod floors;
+mod golden;
 mod harness;
+mod hostile;
+mod interop;
 mod packaging;
+mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;

@@ -49,7 +49,10 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     read_again(cx, &partial, &finished)?;
     for summary in &finished.restore_point.sources {
         warnings.extend(summary.warnings.iter().cloned());
-        warnings.extend(shrunk(cx, summary)?);
+        // What a restore replaces is often what is left after a loss: nobody has to be told then.
+        if taking.class == Class::Backup {
+            warnings.extend(shrunk(cx, summary)?);
+        }
     }
     phase("publish")?;
     let name = cx.parts.store.publish(partial, finished.sha256)?;
@@ -145,7 +148,12 @@ fn read_again(cx: &JobContext<'_>, partial: &Partial, finished: &Finished) -> Re
 
 /// A source that holds less than half of what it held last time may have lost its data, not only its backup.
 fn shrunk(cx: &JobContext<'_>, now: &SourceSummary) -> Result<Option<String>, JobError> {
-    let filter = BackupFilter { limit: Some(1), source: Some(now.name.clone()), ..BackupFilter::default() };
+    let filter = BackupFilter {
+        limit: Some(1),
+        source: Some(now.name.clone()),
+        class: Some(Class::Backup),
+        ..BackupFilter::default()
+    };
     let newest = cx.parts.catalog.list_backups(&filter)?;
     let before = newest.first().and_then(|backup| backup.sources.iter().find(|held| held.name == now.name));
     Ok(before.filter(|before| now.files < before.files / 2 || now.size_bytes < before.size_bytes / 2).map(|before| {
