@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cli;
-#[cfg(feature = "failpoints")]
 mod commands;
+#[cfg(feature = "failpoints")]
 mod crash;
 mod faults;
 mod floors;
