@@ -4,9 +4,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cli;
+mod commands;
+#[cfg(feature = "failpoints")]
+mod crash;
+mod documents;
+mod faults;
 mod floors;
+mod golden;
 mod harness;
+mod hostile;
+mod interop;
 mod packaging;
 mod quickstart;
+mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;

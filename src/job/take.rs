@@ -15,7 +15,7 @@ use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupId, Class, ErrorCode, Mode, Scope};
 use crate::source::{CheckReport, Source};
-use crate::store::Partial;
+use crate::store::{ArchiveName, Partial};
 
 /// What to take.
 pub(super) struct Taking<'a> {
@@ -49,19 +49,30 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     read_again(cx, &partial, &finished)?;
     for summary in &finished.restore_point.sources {
         warnings.extend(summary.warnings.iter().cloned());
-        // Before a restore everybody knows that data was lost: it is what is being made good.
+        // What a restore replaces is often what is left after a loss: nobody has to be told then.
         if taking.class == Class::Backup {
             warnings.extend(shrunk(cx, summary)?);
         }
     }
     phase("publish")?;
     let name = cx.parts.store.publish(partial, finished.sha256)?;
-    failpoint::pass("backup.published")?;
     let mut record =
         BackupRecord::of_archive(&finished.restore_point, name.as_str(), finished.size_bytes, Some(finished.sha256));
     record.job_id = Some(cx.job.id);
     tracing::info!(job_id = %cx.job.id, backup_id = %record.id, "{} of {} bytes is published", name, record.size_bytes);
     Ok(Taken { record, warnings })
+}
+
+/// Removes a published archive that the catalog did not accept, so that none is there that nobody knows.
+pub(super) fn withdraw(cx: &JobContext<'_>, record: &BackupRecord) {
+    let name = record.filename.parse::<ArchiveName>();
+    let removed = name.map_err(|bad| bad.to_string()).and_then(|name| {
+        let removed = cx.parts.store.remove(&name);
+        removed.map_err(|error| error.to_string())
+    });
+    if let Err(error) = removed {
+        tracing::warn!(job_id = %cx.job.id, error, "{} stays; the next start takes it in", record.filename);
+    }
 }
 
 /// Everything that can be known before a byte is written. Returns warnings.
@@ -137,7 +148,12 @@ fn read_again(cx: &JobContext<'_>, partial: &Partial, finished: &Finished) -> Re
 
 /// A source that holds less than half of what it held last time may have lost its data, not only its backup.
 fn shrunk(cx: &JobContext<'_>, now: &SourceSummary) -> Result<Option<String>, JobError> {
-    let filter = BackupFilter { limit: Some(1), source: Some(now.name.clone()), ..BackupFilter::default() };
+    let filter = BackupFilter {
+        limit: Some(1),
+        source: Some(now.name.clone()),
+        class: Some(Class::Backup),
+        ..BackupFilter::default()
+    };
     let newest = cx.parts.catalog.list_backups(&filter)?;
     let before = newest.first().and_then(|backup| backup.sources.iter().find(|held| held.name == now.name));
     Ok(before.filter(|before| now.files < before.files / 2 || now.size_bytes < before.size_bytes / 2).map(|before| {

@@ -2,11 +2,13 @@
 
 pub(crate) mod clinic;
 pub(crate) mod daemon;
+pub(crate) mod evil;
 pub(crate) mod process;
 pub(crate) mod rust_paths;
 pub(crate) mod tree_diff;
 pub(crate) mod tree_image;
 pub(crate) mod tree_zoo;
+pub(crate) mod unprivileged;
 pub(crate) mod wait;
 pub(crate) mod world;
 

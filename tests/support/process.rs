@@ -64,9 +64,15 @@ pub(crate) fn run(command: &mut Command) -> Answer {
     command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}")).into()
 }
 
+/// Where the programs are that a test of another user is to run, instead of where they were built.
+pub(crate) const PROGRAMS_VARIABLE: &str = "CARELOG_TEST_PROGRAMS";
+
 /// The daemon that was built with these tests.
 pub(crate) fn carelogd() -> PathBuf {
-    env!("CARGO_BIN_EXE_carelogd").into()
+    match std::env::var_os(PROGRAMS_VARIABLE) {
+        Some(dir) => Path::new(&dir).join("carelogd"),
+        None => env!("CARGO_BIN_EXE_carelogd").into(),
+    }
 }
 
 /// The client. Cargo builds it for these tests only when it is asked for the whole workspace.

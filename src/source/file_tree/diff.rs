@@ -146,7 +146,8 @@ fn what_differs(live: &Live, entry: &Entry, rights: Rights) -> Option<&'static s
     }
     let Some(facts) = &live.facts else { return Some("cannot be read") };
     match &entry.kind {
-        EntryKind::File(_) | EntryKind::Hardlink(_) if facts.kind != FileType::RegularFile => return Some("kind"),
+        EntryKind::File(_) if facts.kind != FileType::RegularFile => return Some("kind"),
+        EntryKind::Hardlink(_) if facts.kind == FileType::Directory => return Some("kind"),
         EntryKind::File(content) if facts.size != content.size => return Some("size"),
         // The size of a second name is compared under the first.
         EntryKind::Hardlink(_) | EntryKind::File(_) => {}

@@ -60,13 +60,13 @@ struct Snapshot<'a> {
     sink: &'a mut dyn Sink,
     owners: Owners,
     xattrs: XattrReader,
-    /// The first path of every file with several names.
+    /// The first path of everything with several names: files, and links, pipes and devices too.
     links: HashMap<Identity, FirstName>,
     counts: Counts,
     warnings: Warnings,
 }
 
-/// Where a file with several names was written, and what it was then: an inode may be given away and reused meanwhile.
+/// Where something with several names was written, and what it was then: an inode may be given away and reused meanwhile.
 struct FirstName {
     path: Box<[u8]>,
     facts: Facts,
@@ -186,9 +186,7 @@ impl<'a> Snapshot<'a> {
             Err(error) => return Ok(Attempt::Unreadable(error.into())),
         };
         if let Some(first) = self.first_name_of(&facts) {
-            let meta = self.meta(path, &facts, Some(Carrier::Open(fd.as_fd())));
-            self.counts.hard_links += 1;
-            self.sink.add_special(path, meta, &Special::Hardlink(first))?;
+            self.hard_link(path, &facts, Carrier::Open(fd.as_fd()), first)?;
             return Ok(Attempt::Written(facts));
         }
         let written = self.content(path, fd, facts, is_last);
@@ -237,6 +235,9 @@ impl<'a> Snapshot<'a> {
                 return Ok(());
             }
         };
+        if let Some(first) = self.first_name_of(&facts) {
+            return self.hard_link(path, &facts, Carrier::Named(directory, name.to_bytes()), first);
+        }
         let special = match facts.kind {
             FileType::Socket => {
                 self.counts.sockets += 1;
@@ -261,7 +262,21 @@ impl<'a> Snapshot<'a> {
             Special::Symlink(_) => self.counts.symlinks += 1,
             _ => self.counts.others += 1,
         }
-        self.sink.add_special(path, meta, &special)
+        self.sink.add_special(path, meta, &special)?;
+        self.remember(path, facts);
+        Ok(())
+    }
+
+    fn hard_link(
+        &mut self,
+        path: &[u8],
+        facts: &Facts,
+        carrier: Carrier<'_>,
+        first: Vec<u8>,
+    ) -> Result<(), WriteError> {
+        let meta = self.meta(path, facts, Some(carrier));
+        self.counts.hard_links += 1;
+        self.sink.add_special(path, meta, &Special::Hardlink(first))
     }
 
     /// Something took the place of what was listed. A file can still be taken; a folder sorts elsewhere.

@@ -96,8 +96,11 @@ impl Link {
         })?;
         let to = directory_beneath(root, to).map_err(Fault::System)?;
         match rustix::fs::statat(from.as_fd(), from_name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if Facts::from(&stat).kind == FileType::RegularFile => {}
-            Ok(_) => return Err(Fault::Damaged("which is not a file")),
+            Ok(stat) if Facts::from(&stat).kind == FileType::Directory => {
+                return Err(Fault::Damaged("which is a folder"));
+            }
+            // A symlink gets a second name like anything else: nobody follows it.
+            Ok(_) => {}
             Err(Errno::NOENT) => return Err(Fault::Damaged("which is not in the backup or is damaged itself")),
             Err(error) => return Err(Fault::System(error)),
         }
