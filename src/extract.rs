@@ -17,9 +17,9 @@ use anyhow::{Context as _, bail};
 pub use self::selection::SelectionError;
 
 use self::selection::Selection;
-use crate::archive::{ArchiveReader, Entry, EntryKind};
+use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 use crate::progress::Progress;
-use crate::source::{ExtractOptions, ExtractReport, Extraction};
+use crate::source::{ExtractOptions, ExtractReport, Extraction, StageError};
 
 /// How an extraction ended that did end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,20 @@ pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyho
     match to {
         None => list(&archive, &selection),
         Some(to) => extract(&archive, &selection, to),
+    }
+}
+
+/// Whether it is the archive that keeps us from extracting anything: it is damaged, cut short, or none of ours.
+#[must_use]
+pub fn is_damage(error: &anyhow::Error) -> bool {
+    let is_damage = |error: &ReadError| {
+        matches!(error, ReadError::NotAnArchive(_) | ReadError::Damaged(_) | ReadError::MissingChunk(_))
+    };
+    match error.downcast_ref::<StageError>() {
+        Some(StageError::Damaged { .. }) => true,
+        Some(StageError::Read(error)) => is_damage(error),
+        Some(_) => false,
+        None => error.downcast_ref::<ReadError>().is_some_and(is_damage),
     }
 }
 

@@ -27,6 +27,17 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The beginning of a text that somebody else made up, for a message: what a message quotes must not be what fills the
+/// log.
+#[must_use]
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
 /// The bytes that `text` stands for; `None` when a `%` is not followed by two hexadecimal digits.
 #[must_use]
 pub fn unescape(text: &str) -> Option<Vec<u8>> {
@@ -61,6 +72,12 @@ mod tests {
         fn any_bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             prop_assert_eq!(unescape(&escape(&bytes)).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_whole_letters() {
+        assert_eq!(excerpt("short"), "short");
+        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 301);
     }
 
     #[test]
