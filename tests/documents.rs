@@ -147,3 +147,19 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn the_comparison_with_other_tools_runs_and_prints_its_table() {
+    if !has_tools(&["python3", "tar", "zstd", "sha256sum"]) {
+        return;
+    }
+    let work = tempfile::Builder::new().prefix("cmp-").tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/compare/compare.py");
+    let programs = carelogctl().parent().unwrap().to_owned();
+    let mut command = hermetic(Path::new("/usr/bin/env"), work.path());
+    command.args(["python3", "-B"]).arg(script).args(["--files", "300", "--rounds", "1"]);
+    let answer = run(command.arg("--work").arg(work.path()).arg("--programs").arg(programs)).expect_code(0);
+    for row in ["first backup", "verify", "full restore", "one file", "peak memory", "size"] {
+        assert!(answer.stdout.contains(&format!("\n| {row} | ")), "'{row}' is not in\n{}", answer.stdout);
+    }
+}

@@ -62,8 +62,10 @@ class CareLog:
             f'[[source]]\nname = "studies"\ntype = "files"\npath = "{data}/studies"\n'
         )
         self.log = (work / "log").open("wb")
-        self.daemon = subprocess.Popen([self.carelogd, "run", "--config", config], stderr=self.log)
-        self.environment = {**os.environ, "CARELOG_SOCKET": f"{work}/sock"}
+        # As systemd/carelogd.service starts it.
+        self.environment = {**os.environ, "CARELOG_SOCKET": f"{work}/sock", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+        command = [self.carelogd, "run", "--config", config]
+        self.daemon = subprocess.Popen(command, stderr=self.log, env=self.environment)
         self.memory = {}
 
     @staticmethod
