@@ -2,6 +2,7 @@
 //!
 //! Only parsing and printing; nothing is done here. Called by `main`.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,6 +72,9 @@ pub struct ExtractArgs {
     /// Only list what is in it
     #[arg(long, conflicts_with = "to")]
     pub list: bool,
+    /// Only this member, or this folder with everything below it; may be given several times
+    #[arg(long = "path", value_name = "PATH")]
+    pub paths: Vec<OsString>,
 }
 
 /// How the program ends, for scripts and service managers. The numbers are promised and never change.
@@ -187,6 +191,7 @@ mod tests {
         let usage = |line: &str| u8::try_from(parse(line).unwrap_err().exit_code()).unwrap();
         assert!(parse("carelogd extract a.tar.zst --to out").is_ok());
         assert!(parse("carelogd extract a.tar.zst b.tar.zst --list").is_ok());
+        assert!(parse("carelogd extract a.tar.zst --to out --path data.json --path studies/2024").is_ok());
         for line in ["extract a", "extract --list", "extract a --list --to out"] {
             assert_eq!(usage(&format!("carelogd {line}")), Exit::Usage.code(), "{line}");
         }

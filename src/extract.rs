@@ -3,6 +3,9 @@
 //! It trusts nothing but checksums, writes only below the folder that it is given, and goes on past damage: what can be
 //! saved is saved, and what cannot is named.
 
+mod selection;
+
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
@@ -11,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+pub use self::selection::SelectionError;
+
+use self::selection::Selection;
 use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 use crate::progress::Progress;
 use crate::source::{ExtractOptions, ExtractReport, Extraction, StageError};
@@ -26,19 +32,21 @@ pub enum Outcome {
     Corrupt,
 }
 
-/// Extracts `archives` to the folder `to`, or lists them on stdout when there is none.
+/// Extracts `archives` to the folder `to`, or lists them on stdout when there is none. Of everything in them, or of the
+/// members and folders that `named` names.
 ///
 /// # Errors
-/// Whatever keeps it from extracting anything.
-pub fn run(archives: &[PathBuf], to: Option<&Path>) -> anyhow::Result<Outcome> {
+/// [`SelectionError`], and whatever else keeps it from extracting anything.
+pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyhow::Result<Outcome> {
     let [path] = archives else {
         bail!("every archive of this version stands alone: name exactly one");
     };
     let file = File::open(path).with_context(|| format!("{}", path.display()))?;
     let archive = ArchiveReader::open(file).with_context(|| format!("{}", path.display()))?;
+    let selection = Selection::find(&archive, named).with_context(|| format!("{}", path.display()))?;
     match to {
-        None => list(&archive),
-        Some(to) => extract(&archive, to),
+        None => list(&archive, &selection),
+        Some(to) => extract(&archive, &selection, to),
     }
 }
 
@@ -56,9 +64,9 @@ pub fn is_damage(error: &anyhow::Error) -> bool {
     }
 }
 
-fn list(archive: &ArchiveReader) -> anyhow::Result<Outcome> {
+fn list(archive: &ArchiveReader, selection: &Selection) -> anyhow::Result<Outcome> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    for entry in archive.entries(b"") {
+    for entry in selection.entries(archive) {
         let entry = entry?;
         match print(&mut out, &entry) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Outcome::Complete),
@@ -98,12 +106,12 @@ fn printable(bytes: &[u8]) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-fn extract(archive: &ArchiveReader, to: &Path) -> anyhow::Result<Outcome> {
+fn extract(archive: &ArchiveReader, selection: &Selection, to: &Path) -> anyhow::Result<Outcome> {
     let target = open_empty(to)?;
     let progress = Progress::default();
     let options = ExtractOptions { partial: true, sync: true, ..ExtractOptions::default() };
     let extraction = Extraction::new(archive, target.as_fd(), options, &progress);
-    let report = extraction.run(archive.entries(b""))?;
+    let report = extraction.run(selection.entries(archive))?;
     Ok(conclude(archive, to, &report))
 }
 

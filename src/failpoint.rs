@@ -1,8 +1,9 @@
 //! Points at which a test can stop or fail the daemon, to prove that every state in between is recoverable.
 //!
 //! Without the cargo feature `failpoints` a point compiles to nothing. With it, `CARELOG_FAIL=NAME=ACTION[@N]` acts on the
-//! N-th passage (default 1) of the point NAME, `kill` by SIGKILL to ourselves and `error` by an I/O error (ENOSPC), and
-//! `CARELOG_FAIL_TRACE=FILE` appends the name of each point that is passed, so that a test can enumerate them.
+//! N-th passage (default 1) of the point NAME: `kill` by SIGKILL to ourselves, `error` by an I/O error (ENOSPC), `wait` by
+//! waiting until the file that `CARELOG_FAIL_GO` names is there. `CARELOG_FAIL_TRACE=FILE` appends the name of each point
+//! that is reached, so that a test can enumerate them.
 
 use std::io;
 
@@ -29,7 +30,8 @@ pub fn pass(name: &str) -> io::Result<()> {
 
     if let Ok(trace) = std::env::var("CARELOG_FAIL_TRACE") {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(trace)?;
-        writeln!(file, "{name}")?;
+        // One write, so that the lines of two threads do not mix.
+        file.write_all(format!("{name}\n").as_bytes())?;
     }
     let Ok(plan) = std::env::var("CARELOG_FAIL") else { return Ok(()) };
     let Some((point, action)) = plan.split_once('=') else { return Ok(()) };
@@ -44,6 +46,13 @@ pub fn pass(name: &str) -> io::Result<()> {
     match action {
         "kill" => {
             let _sent = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+            Ok(())
+        }
+        "wait" => {
+            let go = std::env::var_os("CARELOG_FAIL_GO").unwrap_or_default();
+            while !std::path::Path::new(&go).exists() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
             Ok(())
         }
         _ => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use carelogd::cli::{self, Cli, Command, Exit, ExtractArgs};
 use carelogd::config::{self, Config, ConfigErrors};
-use carelogd::extract::{self, Outcome};
+use carelogd::extract::{self, Outcome, SelectionError};
+use carelogd::quickstart::{self, Ending};
 use carelogd::signals::Shutdown;
-use carelogd::{daemon, logging, quickstart};
+use carelogd::{daemon, logging};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
         Command::Run(arg) => run(&arg.config),
         Command::CheckConfig(arg) => check_config(&arg.config),
         Command::Extract(args) => extract(&args),
-        Command::Quickstart { dir } => quickstart::run(dir.as_deref()).map(|()| Exit::Done),
+        Command::Quickstart { dir } => quickstart(dir.as_deref()),
     };
     ended.unwrap_or_else(|error| explain(&error)).into()
 }
@@ -35,10 +36,18 @@ fn check_config(file: &Path) -> anyhow::Result<Exit> {
 }
 
 fn extract(args: &ExtractArgs) -> anyhow::Result<Exit> {
-    Ok(match extract::run(&args.archives, args.to.as_deref())? {
+    Ok(match extract::run(&args.archives, args.to.as_deref(), &args.paths)? {
         Outcome::Complete => Exit::Done,
         Outcome::Incomplete => Exit::Warnings,
         Outcome::Corrupt => Exit::Corrupt,
+    })
+}
+
+fn quickstart(dir: Option<&Path>) -> anyhow::Result<Exit> {
+    let interrupt = Shutdown::on_signals().context("setting up signal handlers")?;
+    Ok(match quickstart::run(dir, &interrupt)? {
+        Ending::Shown => Exit::Done,
+        Ending::Interrupted => Exit::Cancelled,
     })
 }
 
@@ -49,6 +58,9 @@ fn explain(error: &anyhow::Error) -> Exit {
     }
     if extract::is_damage(error) {
         return Exit::Corrupt;
+    }
+    if let Some(SelectionError::Unknown(_)) = error.downcast_ref() {
+        return Exit::NotFound;
     }
     match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
         Some(std::io::ErrorKind::NotFound) => Exit::NotFound,

@@ -5,6 +5,9 @@
 
 mod cli;
 mod commands;
+#[cfg(feature = "failpoints")]
+mod crash;
+mod faults;
 mod floors;
 mod golden;
 mod harness;

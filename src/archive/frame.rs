@@ -59,19 +59,65 @@ pub enum Algorithm {
 
 /// Compresses frames, one after the other; keeps its working memory between them.
 pub(super) enum Compressor {
-    Zstd(zstd::bulk::Compressor<'static>),
+    Zstd(Zstd),
     Gzip(u32),
     None,
+}
+
+/// Compresses well what can be compressed, and passes quickly over what cannot: images and archives, which a clinic has
+/// many of, would otherwise cost most of the time and give nothing.
+pub(super) struct Zstd {
+    thorough: zstd::bulk::Compressor<'static>,
+    fast: zstd::bulk::Compressor<'static>,
+    probe: Vec<u8>,
+}
+
+/// So many samples are tried before a frame is compressed.
+const PROBES: usize = 16;
+/// Bytes of a sample.
+const PROBE_BYTES: usize = 4096;
+/// The level for what does not compress: it looks at one place in about a hundred.
+const PASSING_LEVEL: i32 = -100;
+
+impl Zstd {
+    fn new(level: i32) -> io::Result<Self> {
+        let compressor = |level| {
+            let mut compressor = zstd::bulk::Compressor::new(level)?;
+            compressor.set_parameter(CParameter::ChecksumFlag(true))?;
+            io::Result::Ok(compressor)
+        };
+        Ok(Self { thorough: compressor(level)?, fast: compressor(PASSING_LEVEL)?, probe: Vec::new() })
+    }
+
+    fn compress(&mut self, raw: &[u8], stored: &mut Vec<u8>) -> io::Result<()> {
+        let chosen = if self.is_incompressible(raw)? { &mut self.fast } else { &mut self.thorough };
+        stored.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+        chosen.compress_to_buffer(raw, stored).map(drop)
+    }
+
+    /// Whether none of the samples, spread evenly over the frame, gets smaller by a thirty-second. One that does is enough
+    /// to compress the frame as it was asked for.
+    fn is_incompressible(&mut self, raw: &[u8]) -> io::Result<bool> {
+        if raw.len() < PROBES * PROBE_BYTES * 4 {
+            return Ok(false);
+        }
+        let stride = raw.len() / PROBES;
+        for start in (0..PROBES).map(|n| n * stride) {
+            self.probe.clear();
+            self.probe.reserve(zstd::zstd_safe::compress_bound(PROBE_BYTES));
+            let length = self.thorough.compress_to_buffer(&raw[start..start + PROBE_BYTES], &mut self.probe)?;
+            if length < PROBE_BYTES / 32 * 31 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 impl Compressor {
     pub(super) fn new(codec: Codec) -> io::Result<Self> {
         Ok(match codec {
-            Codec::Zstd(level) => {
-                let mut compressor = zstd::bulk::Compressor::new(level)?;
-                compressor.set_parameter(CParameter::ChecksumFlag(true))?;
-                Self::Zstd(compressor)
-            }
+            Codec::Zstd(level) => Self::Zstd(Zstd::new(level)?),
             Codec::Gzip(level) => Self::Gzip(level),
             Codec::None => Self::None,
         })
@@ -81,10 +127,7 @@ impl Compressor {
     pub(super) fn compress(&mut self, raw: &[u8], stored: &mut Vec<u8>) -> io::Result<()> {
         stored.clear();
         match self {
-            Self::Zstd(compressor) => {
-                stored.reserve(zstd::zstd_safe::compress_bound(raw.len()));
-                compressor.compress_to_buffer(raw, stored)?;
-            }
+            Self::Zstd(zstd) => zstd.compress(raw, stored)?,
             Self::Gzip(level) => {
                 let mut encoder = GzEncoder::new(stored, flate2::Compression::new(*level));
                 encoder.write_all(raw)?;
@@ -198,6 +241,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_does_not_compress_is_passed_over_only_where_all_of_it_does_not() {
+        let noise = crate::archive::testing::Noise::new(9).bytes(4 << 20);
+        let mut zstd = Zstd::new(3).unwrap();
+        assert!(zstd.is_incompressible(&noise).unwrap());
+        let mut mixed = noise.clone();
+        mixed[1 << 20..(1 << 20) + (300 << 10)].fill(7);
+        assert!(!zstd.is_incompressible(&mixed).unwrap());
+        assert!(compressed(Codec::Zstd(3), &mixed).len() < mixed.len() - (250 << 10));
+        assert!(compressed(Codec::Zstd(3), &noise).len() < noise.len() + 1000);
+        assert_eq!(decompressed(Codec::Zstd(3), &compressed(Codec::Zstd(3), &noise), noise.len()).unwrap(), noise);
     }
 
     #[test]

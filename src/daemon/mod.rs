@@ -12,6 +12,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 
@@ -38,6 +39,10 @@ const STATUS_EVERY: Duration = Duration::from_secs(60);
 /// Whatever keeps it from starting, or ends it early.
 pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let clock = Clock::system();
+    // Walking holds a descriptor for each level of a tree, and the usual soft limit is meant for select(2).
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _best_effort = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
     let state_dir = &config.daemon.state_dir;
     fsio::create_private_dir(state_dir).with_context(|| format!("the state folder {}", state_dir.display()))?;
     let _lock = fsio::lock_exclusively(&state_dir.join("carelogd.lock"))?;

@@ -8,7 +8,7 @@ use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::failpoint;
 use crate::model::{BackupState, Class, ErrorCode, SourceName};
-use crate::store::StoreError;
+use crate::store::{ArchiveName, StoreError};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
     let mut bytes = 0;
@@ -29,7 +29,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, J
 }
 
 fn remove(cx: &JobContext<'_>, backup: &BackupRecord, reason: &str) -> Result<(), JobError> {
-    let name = backup.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
+    let name: ArchiveName = backup.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
     let now = cx.parts.clock.now();
     if let Some(hold) = backup.holds.iter().find(|hold| hold.until.is_none_or(|until| until > now)) {
         let message = format!("{} is held by {}: {}", backup.filename, hold.who, hold.why);
@@ -47,10 +47,28 @@ fn remove(cx: &JobContext<'_>, backup: &BackupRecord, reason: &str) -> Result<()
         .with("filename", &backup.filename)
         .because(reason);
     cx.parts.catalog.remove_backup(backup.id, &entry)?;
-    failpoint::pass("prune.forgotten")?;
-    match cx.parts.store.remove(&name) {
+    let removed = failpoint::pass("prune.forgotten").map_err(JobError::from);
+    let removed = removed.and_then(|()| match cx.parts.store.remove(&name) {
         Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    });
+    removed.map_err(|error| remember(cx, backup, &name, error))
+}
+
+/// Enters a backup again whose archive could not be removed: what can be restored has to be listed.
+fn remember(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName, error: JobError) -> JobError {
+    if let Err(StoreError::NotFound(_)) = cx.parts.store.open(name) {
+        return error;
+    }
+    let entry = Entry::new(cx.parts.clock.now(), Actor::of(&cx.job.requested_by, None), "backup.keep", backup.id)
+        .with("filename", &backup.filename)
+        .because(&error.message);
+    match cx.parts.catalog.insert_backup(backup, &entry) {
+        Ok(()) => error,
+        Err(also) => {
+            let message = format!("{}; its archive is there but not listed ({also})", error.message);
+            JobError { message, hint: "restart carelogd: it takes the archive in from the store".to_owned(), ..error }
+        }
     }
 }
 

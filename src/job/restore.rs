@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::context::{JobContext, Parts};
 use super::failure::failure;
-use super::take::{Taking, take};
+use super::take::{Taking, take, withdraw};
 use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
 use crate::audit::{Actor, Entry};
@@ -39,11 +39,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome,
     let totals = restoring.archive.restore_point().totals;
     cx.progress.expect(totals.raw_bytes, totals.entries);
     let mut exchange = Exchange { staged: Vec::new(), committed: 0 };
-    for source in &restoring.sources {
-        exchange.staged.push((source.name().clone(), source.stage(&restoring.archive, cx.progress)?));
-        failpoint::pass("restore.staged")?;
-    }
-    let swapped = swap(cx, &mut exchange);
+    let swapped = stage(cx, &restoring, &mut exchange).and_then(|()| swap(cx, &mut exchange));
     if let Err(error) = swapped {
         return Err(exchange.put_back(error));
     }
@@ -171,11 +167,23 @@ fn take_safety_backup(
     let now = cx.parts.clock.now();
     let entry =
         Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.safety", taken.record.id).with("job", cx.job.id);
-    cx.parts.catalog.insert_backup(&taken.record, &entry)?;
+    if let Err(error) = cx.parts.catalog.insert_backup(&taken.record, &entry) {
+        withdraw(cx, &taken.record);
+        return Err(error.into());
+    }
     cx.note_safety(taken.record.id);
     failpoint::pass("restore.safety_backup_taken")?;
     let whole = taken.record.sources.iter().filter(|held| held.warnings.is_empty()).map(|held| held.name.clone());
     Ok(Safety { whole: whole.collect(), warnings: taken.warnings })
+}
+
+/// Lays out every source beside its live one.
+fn stage(cx: &JobContext<'_>, restoring: &Restoring, exchange: &mut Exchange) -> Result<(), JobError> {
+    for source in &restoring.sources {
+        exchange.staged.push((source.name().clone(), source.stage(&restoring.archive, cx.progress)?));
+        failpoint::pass("restore.staged")?;
+    }
+    Ok(())
 }
 
 /// Validates all that was staged, then exchanges source by source, then compares all.
@@ -203,6 +211,7 @@ fn swap(cx: &JobContext<'_>, exchange: &mut Exchange) -> Result<(), JobError> {
             return Err(failure(ErrorCode::Failed, message, "does an application write to it? Stop it and try again"));
         }
     }
+    failpoint::pass("restore.compared")?;
     Ok(())
 }
 
@@ -257,9 +266,10 @@ impl Exchange {
                 }
                 continue;
             }
-            if let Err(error) = staged.discard() {
-                warnings
-                    .push(format!("{name}: what was replaced could not be removed from {}: {error}", aside.display()));
+            let removed = failpoint::pass("restore.discard").map_err(JobError::from);
+            if let Err(error) = removed.and_then(|()| Ok(staged.discard()?)) {
+                let (aside, why) = (aside.display(), error.message);
+                warnings.push(format!("{name}: what was replaced could not be removed from {aside}: {why}"));
             }
         }
         warnings

@@ -15,7 +15,7 @@ use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupId, Class, ErrorCode, Mode, Scope};
 use crate::source::{CheckReport, Source};
-use crate::store::Partial;
+use crate::store::{ArchiveName, Partial};
 
 /// What to take.
 pub(super) struct Taking<'a> {
@@ -56,12 +56,23 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     }
     phase("publish")?;
     let name = cx.parts.store.publish(partial, finished.sha256)?;
-    failpoint::pass("backup.published")?;
     let mut record =
         BackupRecord::of_archive(&finished.restore_point, name.as_str(), finished.size_bytes, Some(finished.sha256));
     record.job_id = Some(cx.job.id);
     tracing::info!(job_id = %cx.job.id, backup_id = %record.id, "{} of {} bytes is published", name, record.size_bytes);
     Ok(Taken { record, warnings })
+}
+
+/// Removes a published archive that the catalog did not accept, so that none is there that nobody knows.
+pub(super) fn withdraw(cx: &JobContext<'_>, record: &BackupRecord) {
+    let name = record.filename.parse::<ArchiveName>();
+    let removed = name.map_err(|bad| bad.to_string()).and_then(|name| {
+        let removed = cx.parts.store.remove(&name);
+        removed.map_err(|error| error.to_string())
+    });
+    if let Err(error) = removed {
+        tracing::warn!(job_id = %cx.job.id, error, "{} stays; the next start takes it in", record.filename);
+    }
 }
 
 /// Everything that can be known before a byte is written. Returns warnings.

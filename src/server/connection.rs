@@ -25,7 +25,12 @@ const LOOK: Duration = Duration::from_millis(200);
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(server: &Arc<Server>, stream: UnixStream, shutdown: &CancellationToken) {
-    let mut peer = match Peer::open(stream, VERSION, STALL).await {
+    let opened = tokio::select! {
+        // A client that says nothing does not keep the daemon from ending.
+        () = shutdown.cancelled() => return,
+        opened = Peer::open(stream, VERSION, STALL) => opened,
+    };
+    let mut peer = match opened {
         Ok((peer, _hello)) => peer,
         Err(error) => return tracing::debug!(%error, "a client did not say hello"),
     };

@@ -191,12 +191,15 @@ impl Store for LocalStore {
             fsio::remove_durably(&path).map_err(|source| StoreError::io("removing", &path, source))
         };
         // The archive first: a checksum without its archive is swept, an archive without its checksum would be kept.
-        if !remove("")? {
-            return Err(StoreError::NotFound(name.clone()));
+        let archive = remove("");
+        match archive {
+            Ok(false) => return Err(StoreError::NotFound(name.clone())),
+            Err(error) if self.path_of(name, "").try_exists().unwrap_or(true) => return Err(error),
+            // Also when only the fsync of the folder failed: nothing is to stay that belongs to nothing.
+            Ok(true) | Err(_) => {}
         }
-        remove(sidecar::CHECKSUM)?;
-        remove(sidecar::HOLD)?;
-        Ok(())
+        let (checksum, hold) = (remove(sidecar::CHECKSUM), remove(sidecar::HOLD));
+        archive.and(checksum).and(hold).map(drop)
     }
 
     fn holds(&self, name: &ArchiveName) -> Result<Vec<Hold>, StoreError> {

@@ -69,9 +69,21 @@ impl<'w> Daemon<'w> {
         self.wait_notified("READY=1");
     }
 
+    /// Waits until it is ready or has ended; false for the latter.
+    #[track_caller]
+    pub(crate) fn is_ready(&mut self) -> bool {
+        self.is_notified("READY=1")
+    }
+
     /// Waits for the assignment `wanted` of sd_notify, for example `RELOADING=1`; fails when the daemon ends before.
     #[track_caller]
     pub(crate) fn wait_notified(&mut self, wanted: &str) {
+        let notified = self.is_notified(wanted);
+        assert!(notified, "carelogd ended before {wanted}: {}", self.wait());
+    }
+
+    #[track_caller]
+    fn is_notified(&mut self, wanted: &str) -> bool {
         let mut buffer = [0; 4096];
         loop {
             let length = match self.notifications.recv(&mut buffer) {
@@ -80,9 +92,11 @@ impl<'w> Daemon<'w> {
             };
             let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
             if text.lines().any(|line| line == wanted) {
-                return;
+                return true;
             }
-            assert_ne!(text, ENDED, "carelogd ended before {wanted}: {}", self.wait());
+            if text == ENDED {
+                return false;
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Archives written and read back, in every codec.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use super::*;
 use crate::archive::reader::ArchiveReader;
@@ -77,7 +78,14 @@ fn many_small_files_share_frames_and_manifest_chunks() {
     let reader = archive.reader();
     assert!(reader.frames().len() < 30, "{} frames", reader.frames().len());
     assert!(reader.restore_point().manifest.len() > 3);
-    assert_eq!(contents(&reader), files.into_iter().collect());
+    assert!(archive.verify().is_sound());
+    // Each is read by itself, which decompresses a frame: a sample will do, the ends of frames among it.
+    for (path, content) in files.iter().step_by(97).chain(files.last()) {
+        let entry = reader.entry(path.as_bytes()).unwrap().unwrap();
+        let mut bytes = Vec::new();
+        reader.read_content(entry.content().unwrap(), &mut |chunk| bytes.write_all(chunk)).unwrap();
+        assert_eq!(bytes, *content, "{path}");
+    }
 }
 
 #[test]

@@ -59,7 +59,9 @@ impl StagedTree {
         let laid_out = make_private(&place, &staged_name).and_then(|staged| {
             let options = ExtractOptions { threads: 0, strip: prefix.clone(), partial: false, sync: true };
             let entries = with_root(archive.entries(&prefix), &prefix);
+            crate::failpoint::pass("source.tree.begun").map_err(|error| place.failed("staging beside", error))?;
             let report = Extraction::new(archive, staged.as_fd(), options, progress).run(entries)?;
+            crate::failpoint::pass("source.tree.laid_out").map_err(|error| place.failed("staging beside", error))?;
             let facts = Facts::from(&rustix::fs::fstat(&staged).map_err(|error| place.failed("looking at", error))?);
             Ok((report, facts.identity))
         });

@@ -184,6 +184,7 @@ fn write_beside(
     let written = || -> Result<Identity, StageError> {
         drop_inherited_acls(file.as_fd()).map_err(|error| place.failed("making a file beside", error))?;
         file.write_all(bytes).map_err(failed("writing a file beside"))?;
+        crate::failpoint::pass("source.json.written").map_err(failed("writing a file beside"))?;
         Applier::for_target(place.parent()).to_open(file.as_fd(), meta, member, shortfalls)?;
         file.sync_all().map_err(failed("making durable a file beside"))?;
         let stat = rustix::fs::fstat(&file).map_err(|error| place.failed("looking at a file beside", error))?;

@@ -1,0 +1,56 @@
+//! What has to hold after any disturbance.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::scenario::Stage;
+use crate::support::World;
+use crate::support::wait::wait_for;
+
+/// The catalog's backups, newest first.
+#[track_caller]
+pub(super) fn backups(world: &World) -> Vec<Value> {
+    let list = world.ctl(&["list", "--all", "--json"]).expect_code(0).json();
+    list["backups"].as_array().unwrap().clone()
+}
+
+/// The job that the scenario asked for, if it was ever entered, once it has ended.
+#[track_caller]
+pub(super) fn ended_job(stage: &Stage) -> Option<Value> {
+    wait_for("the end of the job", || {
+        let jobs = stage.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
+        let mut jobs = jobs["jobs"].as_array().unwrap().clone();
+        jobs.retain(|job| job["kind"] == stage.scenario.kind());
+        assert!(jobs.len() <= 1, "{jobs:#?}");
+        let job = jobs.pop();
+        let is_final = job.as_ref().is_none_or(|job| job["state"] != "queued" && job["state"] != "running");
+        is_final.then_some(job)
+    })
+}
+
+/// The store holds the listed backups, each with its checksum, and nothing else; each is sound; the audit chain holds.
+#[track_caller]
+pub(super) fn assert_consistent(world: &World) {
+    let backups = backups(world);
+    let mut expected = BTreeSet::from([".carelog-store".to_owned()]);
+    for backup in &backups {
+        assert_eq!(backup["state"], "available", "{backup:#}");
+        let name = backup["filename"].as_str().unwrap();
+        expected.extend([name.to_owned(), format!("{name}.sha256")]);
+    }
+    assert_eq!(world.store_files().into_iter().collect::<BTreeSet<_>>(), expected);
+    if !backups.is_empty() {
+        world.ctl(&["verify", "--all", "--json"]).expect_code(0);
+    }
+    world.ctl(&["audit", "verify"]).expect_code(0);
+}
+
+/// The names beside the live data that are not the clinic's: what a restore staged or replaced.
+pub(super) fn beside_live_data(world: &World) -> Vec<String> {
+    let entries = std::fs::read_dir(world.path("clinic")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().display().to_string());
+    let mut names: Vec<_> = names.filter(|name| name != "data.json" && name != "studies").collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,101 @@
+//! An error (a full disk, by its number) at every passage. The job says it, and the same daemon goes on.
+
+use super::aftermath::{assert_consistent, backups, beside_live_data, ended_job};
+use super::scenario::{COMMIT, Live, Passage, Scenario, Stage, index_of, passages, take_backup};
+use crate::support::daemon::Daemon;
+use crate::support::process::Answer;
+
+#[test]
+fn a_backup_that_comes_upon_an_error_at_any_point_leaves_nothing_and_the_next_one_succeeds() {
+    for passage in passages(Scenario::Backup) {
+        let stage = Stage::set(Scenario::Backup);
+        let (_daemon, answer) = run_with_an_error(&stage, passage);
+        assert_eq!(backups(&stage.world).len(), usize::from(answer.code == 0), "{passage:?}");
+        assert_goes_on(&stage);
+    }
+}
+
+#[test]
+fn a_removal_that_comes_upon_an_error_at_any_point_leaves_the_backup_listed_or_gone() {
+    let unlinked = index_of(Scenario::Delete, "fsio.unlinked", 1);
+    for passage in passages(Scenario::Delete) {
+        let stage = Stage::set(Scenario::Delete);
+        let (_daemon, answer) = run_with_an_error(&stage, passage);
+        let is_gone = answer.code == 0 || passage.index.is_some_and(|index| index >= unlinked);
+        assert_eq!(backups(&stage.world).len(), if is_gone { 1 } else { 2 }, "{passage:?}: {answer:?}");
+        assert_goes_on(&stage);
+    }
+}
+
+#[test]
+fn a_restore_that_comes_upon_an_error_at_any_point_puts_everything_back_and_leaves_nothing() {
+    for passage in passages(Scenario::Restore) {
+        let stage = Stage::set(Scenario::Restore);
+        let (_daemon, answer) = run_with_an_error(&stage, passage);
+        let live = Live::of(&stage.world);
+        let expected = if answer.code == 1 { stage.before() } else { stage.restored() };
+        assert!(live == *expected, "{passage:?}: {answer:?}");
+        let left = beside_live_data(&stage.world);
+        if passage.point == "restore.discard" {
+            // It was too late to take back what had succeeded: it is a warning that names what stays.
+            assert_eq!((answer.code, left.len()), (3, 1), "{passage:?}: {left:?}");
+            assert!(answer.stdout.contains(&left[0]), "{passage:?}: {answer:?}");
+        } else {
+            assert_eq!(left, Vec::<String>::new(), "{passage:?}");
+        }
+        assert_goes_on(&stage);
+
+        stage.run().expect_code(0);
+        assert!(Live::of(&stage.world) == *stage.restored(), "{passage:?}");
+    }
+}
+
+/// Runs the scenario with an error at the passage, and judges what the client and the job say. When the error keeps the
+/// daemon from starting, it is started again first, as its service manager does.
+#[track_caller]
+fn run_with_an_error(stage: &Stage, passage: Passage) -> (Daemon<'_>, Answer) {
+    let plan = passage.plan("error");
+    let mut daemon = stage.world.spawn_with(&[("CARELOG_FAIL", &plan)]);
+    let starts_at_once = daemon.is_ready();
+    if !starts_at_once {
+        assert_eq!(daemon.wait().code(), Some(1), "{passage:?}");
+        let log = stage.world.log();
+        assert!(log.lines().last().is_some_and(|line| line.contains("No space left on device")), "{passage:?}: {log}");
+        daemon = stage.world.start();
+    }
+    let answer = stage.run();
+    let job = ended_job(stage);
+    let state = job.as_ref().map(|job| job["state"].as_str().unwrap());
+    match answer.code {
+        0 => {
+            // A change of the catalog is tried again.
+            assert!(!starts_at_once || ["queue.record_end", COMMIT].contains(&passage.point), "{passage:?}");
+            assert_eq!(state, Some("succeeded"), "{passage:?}: {job:#?}");
+        }
+        1 => {
+            assert!(answer.stderr.contains("No space left on device"), "{passage:?}: {answer:?}");
+            match job {
+                // Its row could not be committed.
+                None => assert_eq!(passage.point, COMMIT),
+                Some(job) => {
+                    assert_eq!(job["state"], "failed", "{passage:?}");
+                    assert!(job["error"]["message"].as_str().unwrap().contains("No space left"), "{job:#}");
+                    assert!(!job["error"]["hint"].as_str().unwrap().is_empty(), "{job:#}");
+                }
+            }
+        }
+        3 => assert_eq!((passage.point, state), ("restore.discard", Some("warned"))),
+        other => panic!("{passage:?}: exit code {other}: {answer:?}"),
+    }
+    (daemon, answer)
+}
+
+/// Without a restart everything is in order, and the next backup succeeds.
+#[track_caller]
+fn assert_goes_on(stage: &Stage) {
+    assert_consistent(&stage.world);
+    let before = backups(&stage.world).len();
+    take_backup(&stage.world);
+    assert_eq!(backups(&stage.world).len(), before + 1);
+    assert_consistent(&stage.world);
+}

@@ -1,0 +1,101 @@
+//! SIGKILL at every passage. After the next start everything is in order without anybody's help.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use nix::sys::signal::Signal;
+
+use super::aftermath::{assert_consistent, backups, ended_job};
+use super::scenario::{COMMIT, Live, Passage, Scenario, Stage, index_of, passages, take_backup};
+use crate::support::World;
+use crate::support::daemon::Daemon;
+
+#[test]
+fn a_daemon_killed_at_any_point_of_its_first_start_or_backup_goes_on_by_itself() {
+    let published = index_of(Scenario::Backup, "fsio.published", 1);
+    for passage in passages(Scenario::Backup) {
+        let stage = Stage::set(Scenario::Backup);
+        let _daemon = kill_and_start_again(&stage, passage);
+        // Whoever reads the final name reads a whole archive.
+        if let Some(index) = passage.index {
+            assert_eq!(backups(&stage.world).len(), usize::from(index >= published), "{passage:?}");
+        }
+        assert_goes_on(&stage.world);
+    }
+}
+
+#[test]
+fn a_daemon_killed_at_any_point_of_a_removal_has_the_backup_wholly_or_not_at_all() {
+    let unlinked = index_of(Scenario::Delete, "fsio.unlinked", 1);
+    for passage in passages(Scenario::Delete) {
+        let stage = Stage::set(Scenario::Delete);
+        let _daemon = kill_and_start_again(&stage, passage);
+        if let Some(index) = passage.index {
+            let left = if index < unlinked { 2 } else { 1 };
+            assert_eq!(backups(&stage.world).len(), left, "{passage:?}");
+        }
+        assert_goes_on(&stage.world);
+    }
+}
+
+#[test]
+fn a_daemon_killed_at_any_point_of_a_restore_leaves_each_source_wholly_old_or_wholly_new() {
+    let published = index_of(Scenario::Restore, "fsio.published", 1);
+    for passage in passages(Scenario::Restore) {
+        let stage = Stage::set(Scenario::Restore);
+        let _daemon = kill_and_start_again(&stage, passage);
+        let live = Live::of(&stage.world);
+        if let Some(index) = passage.index {
+            let after = |point| {
+                let replaced = index > index_of(Scenario::Restore, point, 1);
+                if replaced { stage.restored() } else { stage.before() }
+            };
+            assert!(live.records == after("source.json.exchange").records, "{passage:?}: {:#}", live.records);
+            assert!(live.studies == after("source.tree.exchange").studies, "{passage:?}: {:#?}", live.studies);
+            let safety_backups = usize::from(index >= published);
+            assert_eq!(backups(&stage.world).len(), 1 + safety_backups, "{passage:?}");
+        } else {
+            assert!([stage.before(), stage.restored()].iter().any(|one| live.records == one.records), "{passage:?}");
+            assert!([stage.before(), stage.restored()].iter().any(|one| live.studies == one.studies), "{passage:?}");
+        }
+        assert_goes_on(&stage.world);
+
+        stage.run().expect_code(0);
+        assert!(Live::of(&stage.world) == *stage.restored(), "{passage:?}");
+        assert_consistent(&stage.world);
+    }
+}
+
+/// Runs the scenario up to the passage, and starts the next daemon. Judges what that makes of the job.
+#[track_caller]
+fn kill_and_start_again(stage: &Stage, passage: Passage) -> Daemon<'_> {
+    let plan = passage.plan("kill");
+    let mut daemon = stage.world.spawn_with(&[("CARELOG_FAIL", &plan)]);
+    let answer = daemon.is_ready().then(|| stage.run());
+    let status = daemon.wait();
+    assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{passage:?}: {status}, {answer:?}");
+
+    let next = stage.world.start();
+    let job = ended_job(stage);
+    let state = job.as_ref().map(|job| job["state"].as_str().unwrap());
+    match state {
+        // Killed before its row was there, or before anybody could ask for it.
+        None => assert!(passage.point == COMMIT || answer.is_none(), "{passage:?}: {answer:?}"),
+        Some("interrupted") => {}
+        // Its end was committed before, or it was not claimed before and ran now.
+        Some("succeeded") => assert_eq!(passage.point, COMMIT),
+        Some(other) => panic!("{passage:?}: the job is {other}: {job:#?}"),
+    }
+    let told_of_success = answer.is_some_and(|answer| answer.code == 0);
+    assert!(!told_of_success || state == Some("succeeded"), "{passage:?}: {job:#?}");
+    next
+}
+
+/// Everything is in order, and the next backup succeeds.
+#[track_caller]
+fn assert_goes_on(world: &World) {
+    assert_consistent(world);
+    let before = backups(world).len();
+    take_backup(world);
+    assert_eq!(backups(world).len(), before + 1);
+    assert_consistent(world);
+}
