@@ -1,13 +1,13 @@
-//! Who may what. The client runs as other users of the system; who they are the kernel says.
+//! Who may what. The client runs as other users of the system, which only root can arrange; who they are the kernel says.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::backup;
+use super::{backup, running_backup, slow_world};
 use crate::support::World;
 use crate::support::process::{Answer, carelogctl, is_root, run};
 
@@ -16,18 +16,14 @@ const OPERATOR: (&str, u32) = ("daemon", 1);
 const VIEWER: (&str, u32) = ("bin", 2);
 const STRANGER: (&str, u32) = ("sys", 3);
 
-/// A world that others can enter, with its client where they can run it. `None` for those who cannot become others.
-fn world() -> Option<(World, PathBuf)> {
-    if !is_root() {
-        return None;
-    }
-    let world = World::new();
+/// Gives each of them their role, lets others enter the world, and places the client where they can run it.
+fn open_to_others(world: &World) -> PathBuf {
     let access = format!("\n[access]\noperator = [\"{}\"]\nviewer = [\"{}\"]\n", OPERATOR.0, VIEWER.0);
     world.write_config(&(world.config() + &access));
     let client = world.path("carelogctl");
     fs::copy(carelogctl(), &client).unwrap();
     fs::set_permissions(world.path(""), Permissions::from_mode(0o755)).unwrap();
-    Some((world, client))
+    client
 }
 
 /// Lets everybody reach the socket; in a clinic a group may.
@@ -35,7 +31,7 @@ fn open_socket(world: &World) {
     fs::set_permissions(world.socket(), Permissions::from_mode(0o666)).unwrap();
 }
 
-fn ctl_as(world: &World, client: &PathBuf, user: (&str, u32), args: &[&str]) -> Answer {
+fn ctl_as(world: &World, client: &Path, user: (&str, u32), args: &[&str]) -> Answer {
     let mut command = crate::support::process::hermetic(client, &world.path(""));
     command.env("CARELOG_SOCKET", world.socket()).args(args).uid(user.1).gid(user.1);
     run(&mut command)
@@ -43,7 +39,11 @@ fn ctl_as(world: &World, client: &PathBuf, user: (&str, u32), args: &[&str]) -> 
 
 #[test]
 fn the_kernel_turns_away_whoever_may_not_open_the_socket() {
-    let Some((world, client)) = world() else { return };
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let client = open_to_others(&world);
     let _daemon = world.start();
     let answer = ctl_as(&world, &client, VIEWER, &["status"]).expect_code(5);
     assert!(answer.stderr.contains("group carelog"), "{}", answer.stderr);
@@ -51,7 +51,11 @@ fn the_kernel_turns_away_whoever_may_not_open_the_socket() {
 
 #[test]
 fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
-    let Some((world, client)) = world() else { return };
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let client = open_to_others(&world);
     let _daemon = world.start();
     open_socket(&world);
     let id = backup(&world);
@@ -91,21 +95,18 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
 
 #[test]
 fn an_operator_cancels_their_own_jobs_and_nobody_elses() {
-    let Some((_, client)) = world() else { return };
-    let world = super::slow_world();
-    let access = format!("\n[access]\noperator = [\"{}\"]\n", OPERATOR.0);
-    world.write_config(&(world.config() + &access));
-    fs::set_permissions(world.path(""), Permissions::from_mode(0o755)).unwrap();
-    let client_here = world.path("carelogctl");
-    fs::copy(carelogctl(), &client_here).unwrap();
-    drop(client);
+    if !is_root() {
+        return;
+    }
+    let world = slow_world();
+    let client = open_to_others(&world);
     let _daemon = world.start();
     open_socket(&world);
-    let others = super::running_backup(&world);
-    ctl_as(&world, &client_here, OPERATOR, &["job", "cancel", &others]).expect_code(5);
-    let own = ctl_as(&world, &client_here, OPERATOR, &["backup", "--detach", "--json"]).expect_code(0).json();
+    let others = running_backup(&world);
+    ctl_as(&world, &client, OPERATOR, &["job", "cancel", &others]).expect_code(5);
+    let own = ctl_as(&world, &client, OPERATOR, &["backup", "--detach", "--json"]).expect_code(0).json();
     let own = own["job_id"].as_str().unwrap();
-    ctl_as(&world, &client_here, OPERATOR, &["job", "cancel", own]).expect_code(0);
+    ctl_as(&world, &client, OPERATOR, &["job", "cancel", own]).expect_code(0);
     assert_eq!(world.ctl(&["job", "show", own, "--json"]).json()["state"], "cancelled");
     world.ctl(&["job", "cancel", &others]).expect_code(0);
 }

@@ -17,8 +17,8 @@ fn a_file_that_cannot_be_read_is_a_warning_with_its_name() {
     let world = World::new();
     let (file, folder) = (world.clinic.studies.join("study-001/report.txt"), world.clinic.studies.join("incoming"));
     fs::write(folder.join("inside"), "").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
     let _daemon = world.start();
     let answer = world.ctl(&["backup"]).expect_code(3);
     for name in ["studies/study-001/report.txt", "studies/incoming"] {

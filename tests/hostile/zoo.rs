@@ -43,6 +43,7 @@ fn paths() -> Vec<Case> {
         case("escapes cut short", Evil::of(vec![file("t/a%2")]), 7, "not escaped properly"),
         case("a path in a file", Evil::of(vec![file("t/a"), file("t/a/b")]), 1, "making t/a"),
         case("not JSON", Evil::of(vec!["nonsense".to_owned()]), 7, "the manifest"),
+        case("a kind that a terminal would obey", Evil::of(vec![line("t/a", "\\u001b[2J", "")]), 7, "is unknown"),
         case("an unknown kind", Evil::of(vec![line("t/a", "door", "")]), 7, "kind 'door' is unknown"),
         case(
             "an impossible mode",
@@ -278,6 +279,9 @@ fn restore_points() -> Vec<Case> {
             json["manifest"][0]["id"] = "0".repeat(64).into();
         }),
         value("an unknown class", 7, "restore-point.json", |json| json["metadata"]["class"] = "royal".into()),
+        value("a class that a terminal would obey", 7, "restore-point.json", |json| {
+            json["metadata"]["class"] = "\u{1b}[2J".into();
+        }),
         value("a source named upwards", 7, "restore-point.json", |json| {
             json["metadata"]["sources"][0]["name"] = "../..".into();
         }),
