@@ -44,10 +44,9 @@ pub fn excerpt(text: &str) -> String {
 #[must_use]
 pub fn visible(letters: impl Iterator<Item = char>) -> String {
     letters.fold(String::new(), |mut shown, letter| {
-        if letter.is_control() {
-            shown.extend(letter.escape_default())
-        } else {
-            shown.push(letter)
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
         }
         shown
     })
