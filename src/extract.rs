@@ -17,6 +17,7 @@ use anyhow::{Context as _, bail};
 pub use self::selection::SelectionError;
 
 use self::selection::Selection;
+use crate::archive::escape::{escape, visible};
 use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 use crate::progress::Progress;
 use crate::source::{ExtractOptions, ExtractReport, Extraction, StageError};
@@ -102,8 +103,7 @@ fn print(out: &mut impl io::Write, entry: &Entry) -> io::Result<()> {
 
 /// A name can hold anything; a terminal must not obey it.
 fn printable(bytes: &[u8]) -> String {
-    let text = crate::archive::escape::escape(bytes);
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    visible(escape(bytes).chars())
 }
 
 fn extract(archive: &ArchiveReader, selection: &Selection, to: &Path) -> anyhow::Result<Outcome> {
@@ -131,12 +131,12 @@ fn conclude(archive: &ArchiveReader, to: &Path, report: &ExtractReport) -> Outco
     let mut out = io::stderr().lock();
     let damaged = &report.damaged;
     // Whoever closed stderr does not want to know.
-    let mut say = |line: String| drop(writeln!(out, "{line}"));
+    let mut say = |line: String| drop(writeln!(out, "{}", visible(line.chars())));
     for damage in damaged {
-        say(format!("damaged, left out: {}: {}", printable(damage.member.as_bytes()), damage.reason));
+        say(format!("damaged, left out: {}: {}", damage.member, damage.reason));
     }
     for warning in &report.warnings {
-        say(format!("warning: {}", printable(warning.as_bytes())));
+        say(format!("warning: {warning}"));
     }
     say(format!(
         "{} files, {} folders, {} others from backup {} of {} are in {}",

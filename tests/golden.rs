@@ -105,8 +105,10 @@ fn extract(args: &[&str]) -> crate::support::process::Answer {
     run(hermetic(&carelogd(), Path::new("/")).arg("extract").args(args))
 }
 
+type MakeContent = fn() -> Vec<u8>;
+
 /// The files without holes, by path in byte order, with their content.
-const FILES: [(&[u8], fn() -> Vec<u8>); 6] = [
+const FILES: [(&[u8], MakeContent); 6] = [
     (b"data.json", || b"{\"patients\": [1, 2, 3]}\n".to_vec()),
     (b"tree/latin1-\xe9", || b"a name that is not UTF-8".to_vec()),
     // Two chunks that compress well: with this seed a cut falls into the noise.

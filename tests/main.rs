@@ -5,6 +5,7 @@
 
 mod cli;
 mod commands;
+// Needs the points of failure, with which tests/all builds.
 #[cfg(feature = "failpoints")]
 mod crash;
 mod documents;

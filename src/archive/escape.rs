@@ -27,15 +27,29 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The beginning of a text that somebody else made up, for a message: what a message quotes must not be what fills the
-/// log.
+/// The beginning of a text that somebody else made up, for a message: what a message quotes must neither fill the log nor
+/// steer a terminal.
 #[must_use]
-pub fn excerpt(text: &str) -> Cow<'_, str> {
+pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 300;
-    match text.char_indices().nth(LONGEST) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    let mut letters = text.chars();
+    let mut shown = visible(letters.by_ref().take(LONGEST));
+    if letters.next().is_some() {
+        shown.push('…');
     }
+    shown
+}
+
+/// `letters` with control characters as `\n`, `\u{1b}` and so on.
+#[must_use]
+pub fn visible(letters: impl Iterator<Item = char>) -> String {
+    letters.fold(String::new(), |mut shown, letter| {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+        shown
+    })
 }
 
 /// The bytes that `text` stands for; `None` when a `%` is not followed by two hexadecimal digits.
@@ -75,8 +89,9 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_short_and_whole_letters() {
+    fn an_excerpt_is_short_of_whole_letters_and_steers_no_terminal() {
         assert_eq!(excerpt("short"), "short");
+        assert_eq!(excerpt("\u{1b}[2J\n"), "\\u{1b}[2J\\n");
         assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 301);
     }
 

@@ -43,6 +43,7 @@ fn paths() -> Vec<Case> {
         case("escapes cut short", Evil::of(vec![file("t/a%2")]), 7, "not escaped properly"),
         case("a path in a file", Evil::of(vec![file("t/a"), file("t/a/b")]), 1, "making t/a"),
         case("not JSON", Evil::of(vec!["nonsense".to_owned()]), 7, "the manifest"),
+        case("a kind that a terminal would obey", Evil::of(vec![line("t/a", "\\u001b[2J", "")]), 7, "is unknown"),
         case("an unknown kind", Evil::of(vec![line("t/a", "door", "")]), 7, "kind 'door' is unknown"),
         case(
             "an impossible mode",
@@ -253,10 +254,16 @@ fn restore_points() -> Vec<Case> {
     vec![
         text("a restore point of nonsense", |json| *json = b"nonsense".to_vec()),
         text("an empty restore point", Vec::clear),
-        text("a restore point of 60 MB", |json| {
-            *json = [b"\"".to_vec(), vec![b'x'; 60_000_000], b"\"".to_vec()].concat()
+        case(
+            "a restore point of 60 MB",
+            Evil { restore_point_json: |json| json.resize(60_000_000, b' '), ..Evil::honest() },
+            7,
+            "absurd length",
+        ),
+        text("a restore point of one word", |json| {
+            *json = serde_json::to_vec(&"x".repeat(1_000_000)).unwrap();
         }),
-        text("a restore point of nothing but depth", |json| *json = vec![b'['; 60_000_000]),
+        text("a restore point of nothing but depth", |json| *json = vec![b'['; 1_000_000]),
         text("a restore point of null", |json| *json = b"null".to_vec()),
         value("a restore point from the future", 1, "newer than this program", |json| {
             json["metadata"]["format_version"] = 2.into();
@@ -272,6 +279,9 @@ fn restore_points() -> Vec<Case> {
             json["manifest"][0]["id"] = "0".repeat(64).into();
         }),
         value("an unknown class", 7, "restore-point.json", |json| json["metadata"]["class"] = "royal".into()),
+        value("a class that a terminal would obey", 7, "restore-point.json", |json| {
+            json["metadata"]["class"] = "\u{1b}[2J".into();
+        }),
         value("a source named upwards", 7, "restore-point.json", |json| {
             json["metadata"]["sources"][0]["name"] = "../..".into();
         }),

@@ -272,7 +272,8 @@ mod tests {
             match sparse {
                 false => Content { size: length, sha256, chunks, sparse: None },
                 true => {
-                    let sparse = Some(vec![Segment { offset: 4096, length }]);
+                    let segments = (length > 0).then_some(Segment { offset: 4096, length });
+                    let sparse = Some(segments.into_iter().collect());
                     Content { size: length + 10_000, sha256, chunks, sparse }
                 }
             }

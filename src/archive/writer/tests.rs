@@ -175,3 +175,26 @@ fn a_full_disk_is_an_error_of_the_archive() {
     let Err(WriteError::Archive(error)) = result else { panic!("{result:?}") };
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
+
+#[test]
+fn a_full_disk_ends_the_writer_with_its_error_wherever_it_is_noticed() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut noise = Noise::new(7);
+    let (small, large) = (noise.bytes(1000), noise.bytes(12 << 20));
+    // Which thread notices first is a race; every order has to end.
+    for round in 0..30 {
+        for contents in [&[][..], &[&small], &[&large], &[&small, &large, &large, &large]] {
+            let full = File::options().read(true).write(true).open("/dev/full").unwrap();
+            let options = options(Codec::None, dir.path());
+            let mut writer = ArchiveWriter::create(full, &options, metadata(), Progress::default()).unwrap();
+            writer.begin_source();
+            let added = contents.iter().enumerate().try_for_each(|(number, content)| {
+                let path = format!("t/{number}");
+                writer.add_file(path.as_bytes(), Meta::default(), content.len() as u64, &mut &content[..])
+            });
+            let ended = added.and_then(|()| writer.finish(Vec::new(), jiff::Timestamp::UNIX_EPOCH).map(drop));
+            let Err(WriteError::Archive(error)) = ended else { panic!("round {round}: {ended:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "round {round}: {error}");
+        }
+    }
+}
