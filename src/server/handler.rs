@@ -1,7 +1,7 @@
 //! The map of the server: one exhaustive match from request to handler, behind one check of rights.
 
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use carelog_rpc::{ErrorCode, Job, Reloaded, Reply, Request, RestorePlan};
 use jiff::Timestamp;
@@ -48,6 +48,8 @@ pub struct Server {
     pub(super) policy: Arc<RwLock<Policy>>,
     pub(super) reload: Arc<dyn Reload>,
     pub(super) started_at: Timestamp,
+    /// Locked while the holds of a backup are read and written anew: two people may place one at the same moment.
+    pub(super) holding: Mutex<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -85,7 +87,7 @@ impl Server {
     #[must_use]
     pub fn new(queue: Arc<Queue>, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>, reload: Arc<dyn Reload>) -> Arc<Self> {
         let started_at = jobs.parts().clock.now();
-        Arc::new(Self { queue, jobs, policy, reload, started_at })
+        Arc::new(Self { queue, jobs, policy, reload, started_at, holding: Mutex::default() })
     }
 
     /// Answers one request. Blocks for as long as the catalog and the store take.
