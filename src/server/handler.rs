@@ -121,12 +121,17 @@ impl Server {
         next: IntoDirectory,
         directory: OwnedFd,
     ) -> Result<Reply, Failure> {
-        if !std::fs::File::from(directory.try_clone()?).metadata()?.is_dir() {
+        let metadata = std::fs::File::from(directory.try_clone()?).metadata()?;
+        if !metadata.is_dir() {
             return Err(Failure::new(
                 ErrorCode::Usage,
                 "what was passed is no directory",
                 "name a directory with --to",
             ));
+        }
+        // Opening a directory takes less than writing to it, and we may write anywhere.
+        if !caller.may_write_to(&metadata) {
+            return Err(self.refuse_directory(caller)?);
         }
         match next {
             IntoDirectory::Plan(mut plan) => {
@@ -179,6 +184,16 @@ impl Server {
     fn require_role(&self, caller: &Caller, request: &Request) -> Result<(), Failure> {
         let (has, needs) = (caller.role(&self.policy().access), needed_for(request));
         if has >= needs { Ok(()) } else { Err(self.refuse(caller, request.verb(), needs)?) }
+    }
+
+    fn refuse_directory(&self, caller: &Caller) -> Result<Failure, Failure> {
+        let parts = self.parts();
+        let entry = Entry::new(parts.clock.now(), caller.actor(), "restore", "")
+            .because("the directory is not theirs to write to")
+            .ended(AuditOutcome::Refused);
+        parts.catalog.record(&entry)?;
+        let message = format!("'{}' may not write to that directory", caller.requester.user);
+        Ok(Failure::new(ErrorCode::NotPermitted, message, "name a directory of your own, or ask as root (sudo)"))
     }
 
     /// Records a refusal and puts it in words.
