@@ -65,6 +65,9 @@ fn require_unheld(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName
         let message = format!("{} is held by {}: {}", backup.filename, hold.who, hold.why);
         return Err(failure(ErrorCode::Refused, message, "`carelogctl release BACKUP -m REASON` ends its holds"));
     }
+    if beside.is_empty() {
+        return Ok(());
+    }
     match cx.parts.store.set_holds(name, &[]) {
         Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
         Err(error) => Err(error.into()),

@@ -110,6 +110,23 @@ fn a_store_on_a_read_only_file_system_fails_jobs_with_the_reason_and_loses_nothi
     world.ctl(&["delete", &id, "-m", "old", "--yes"]).expect_code(0);
 }
 
+#[test]
+fn a_restore_into_a_directory_on_a_full_disk_says_that_what_lies_there_is_incomplete() {
+    if !may_mount() {
+        return;
+    }
+    let world = World::new();
+    let target = world.path("target");
+    let _disk = Tmpfs::mount(&target, 512);
+    let _daemon = world.start();
+    world.ctl(&["backup"]).expect_code(0);
+    let failed = world.ctl(&["restore", "latest", "--to", target.to_str().unwrap()]).expect_code(1);
+    for part in ["No space left on device", "is incomplete", "empty the directory"] {
+        assert!(failed.stderr.contains(part), "{part}: {failed:?}");
+    }
+    assert!(!failed.stderr.contains("carelogctl delete"), "that frees another disk: {failed:?}");
+}
+
 fn set_min_free(world: &World, min_free: &str) {
     world.edit_config("/backups\"\n", &format!("/backups\"\nmin_free = \"{min_free}\"\n"));
 }
