@@ -53,7 +53,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let listener = listen::bind(&config.daemon.socket)?;
     let jobs = Arc::new(Jobs::new(parts));
     let runner = Arc::clone(&jobs);
-    let (queue, interrupted) = Queue::start(catalog, clock, runner)?;
+    let (queue, interrupted) = Queue::start(catalog.clone(), clock, runner)?;
     for job in interrupted {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
     }
@@ -90,6 +90,9 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     // A job that is waited for no longer must not keep the process.
     runtime.shutdown_background();
     let _gone = std::fs::remove_file(&socket);
+    if let Err(error) = catalog.settle() {
+        tracing::warn!(%error, "the catalog's log stays beside it; the next start reads it");
+    }
     tracing::info!("ended");
     Ok(())
 }

@@ -28,6 +28,20 @@ fn a_backup_that_would_leave_too_little_room_is_refused_before_it_begins() {
 }
 
 #[test]
+fn a_first_backup_that_would_not_fit_is_refused_too() {
+    if !may_mount() {
+        return;
+    }
+    let world = World::new();
+    let _disk = Tmpfs::mount(&world.backups(), 8 * 1024);
+    let _daemon = world.start();
+    write_file(&world.clinic.studies.join("large.dcm"), &noise(9, 16 << 20));
+    let refused = world.ctl(&["backup"]).expect_code(9);
+    assert!(refused.stderr.contains("not enough room for a backup"), "{refused:?}");
+    assert_eq!(world.ctl(&["list", "--json"]).expect_code(0).json()["backups"], serde_json::json!([]));
+}
+
+#[test]
 fn a_disk_that_fills_up_during_a_backup_fails_it_and_keeps_nothing_of_it() {
     if !may_mount() {
         return;

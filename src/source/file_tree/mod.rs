@@ -10,6 +10,7 @@ mod diff;
 mod exclude;
 pub mod extract;
 mod listing;
+mod measure;
 mod mounts;
 mod open;
 mod plan;
@@ -31,7 +32,7 @@ use rustix::io::Errno;
 use self::exclude::Rules;
 use super::error::{SnapshotError, SourceError, StageError};
 use super::facts::Facts;
-use super::{CheckReport, Source, SourcePlan, Staged};
+use super::{CheckReport, Estimate, Source, SourcePlan, Staged};
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
 use crate::model::{SourceKind, SourceName};
 use crate::progress::Progress;
@@ -96,6 +97,10 @@ impl Source for FileTree {
 
     fn check(&self) -> Result<CheckReport, SourceError> {
         check::check(self)
+    }
+
+    fn measure(&self, progress: &Progress) -> Result<Estimate, SourceError> {
+        measure::measure(self, progress)
     }
 
     fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {
