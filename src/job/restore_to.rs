@@ -44,13 +44,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
 
 /// The directory is the client's, and so is what lies in it: nothing is removed there, but nobody is to take it for whole.
 fn incomplete(error: JobError) -> JobError {
-    let message = format!("{}; what lies in the target directory is incomplete", error.message);
-    let hint = match error.code {
+    let JobError { code, message, hint } = error;
+    let hint = match code {
         // Its hint may be about the disk of the store.
         ErrorCode::Failed => "look at that disk (df), empty the directory, and try again there or elsewhere".to_owned(),
-        _ => format!("empty the directory; {}", error.hint),
+        _ => format!("empty the directory; {hint}"),
     };
-    JobError { code: error.code, message, hint }
+    JobError { code, message: format!("{message}; what lies in the target directory is incomplete"), hint }
 }
 
 /// What is restored must not mix with what is there.

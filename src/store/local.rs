@@ -149,7 +149,10 @@ impl Store for LocalStore {
                 continue;
             }
             match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
-                Ok(file) => return Ok(Partial { name, path, file, keep: false }),
+                Ok(file) => {
+                    sweep::mark_as_being_written(&file);
+                    return Ok(Partial { name, path, file, keep: false });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(StoreError::io("making", &path, source)),
             }

@@ -214,3 +214,17 @@ fn a_store_knows_what_is_on_its_disk() {
     assert!(!store.shares_device_with(Path::new("/proc")).unwrap());
     assert_eq!(fsio::device_of(store.dir()).unwrap(), std::fs::metadata(dir.path()).unwrap().dev());
 }
+
+#[test]
+fn a_second_daemon_sweeps_nothing_that_the_first_is_writing() {
+    let (store, _dir) = new_store();
+    let partial = store.create(Class::Backup, time(0), Codec::None).unwrap();
+    let checksum = store.dir().join(format!("{}.sha256", partial.name()));
+    std::fs::write(&checksum, "").unwrap();
+    let second = LocalStore::open(store.dir(), Some(store.id()), time(1)).unwrap();
+    assert_eq!(second.sweep().unwrap(), Vec::<String>::new());
+    assert!(partial.path().exists() && checksum.exists());
+    let name = store.publish(partial, Sha256::of(b"")).unwrap();
+    assert_eq!(second.sweep().unwrap(), Vec::<String>::new());
+    second.open(&name).unwrap();
+}
