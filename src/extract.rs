@@ -33,11 +33,16 @@ pub enum Outcome {
     Corrupt,
 }
 
+/// What is restored must not mix with what is there.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is not empty; name a new or an empty folder with --to", .0.display())]
+pub struct Occupied(PathBuf);
+
 /// Extracts `archives` to the folder `to`, or lists them on stdout when there is none. Of everything in them, or of the
 /// members and folders that `named` names.
 ///
 /// # Errors
-/// [`SelectionError`], and whatever else keeps it from extracting anything.
+/// [`SelectionError`], [`Occupied`], and whatever else keeps it from extracting anything.
 pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyhow::Result<Outcome> {
     let [path] = archives else {
         bail!("every archive of this version stands alone: name exactly one");
@@ -117,13 +122,13 @@ fn extract(archive: &ArchiveReader, selection: &Selection, to: &Path) -> anyhow:
     Ok(conclude(archive, to, &report))
 }
 
-/// The folder to write to, made where it is absent. What is restored must not mix with what is there.
+/// The folder to write to, made where it is absent.
 fn open_empty(to: &Path) -> anyhow::Result<File> {
     let shown = to.display();
     DirBuilder::new().recursive(true).mode(0o700).create(to).with_context(|| format!("making {shown}"))?;
     let occupied = std::fs::read_dir(to).with_context(|| format!("reading {shown}"))?.next().is_some();
     if occupied {
-        bail!("{shown} is not empty; name a new or an empty folder with --to");
+        return Err(Occupied(to.to_owned()).into());
     }
     File::open(to).with_context(|| format!("opening {shown}"))
 }

@@ -72,5 +72,8 @@ fn extracting_what_is_not_in_the_archive_is_4_and_makes_nothing() {
     assert!(answer.stderr.contains("'studies/none' is not in the archive"), "{answer:?}");
     assert!(!world.path("out").exists());
     world.carelogd(&["extract", archive, "--to", to, "--path", "studies/study-001/report.txt"]).expect_code(0);
+    // As a restore into a directory, it mixes with nothing.
+    let again = world.carelogd(&["extract", archive, "--to", to]).expect_code(9);
+    assert!(again.stderr.contains("is not empty"), "{again:?}");
     assert_eq!(TreeImage::of(&world.path("out")).entries.len(), 4, "more than the file and the folders above it");
 }
