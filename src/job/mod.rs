@@ -6,6 +6,7 @@
 mod backup;
 mod context;
 mod failure;
+mod hooks;
 mod prune;
 mod restore;
 mod restore_to;
