@@ -128,14 +128,23 @@ fn objectives(reader: &mut Reader<'_, '_>) -> Objectives {
 
 fn hooks(reader: &mut Reader<'_, '_>) -> Hooks {
     let mut hook = |key: &str| reader.value(key, hooks::hook).flatten();
-    Hooks {
+    let hooks = Hooks {
         before_backup: hook("before_backup"),
         after_backup: hook("after_backup"),
         stop_application: hook("stop_application"),
         start_application: hook("start_application"),
         after_restore: hook("after_restore"),
         probes: reader.value("probe", hooks::probes).unwrap_or_default(),
+    };
+    match (&hooks.stop_application, &hooks.start_application) {
+        (Some(_), None) => reader.refuse("stop_application", "needs start_application, or it would stay stopped"),
+        (None, Some(_)) => reader.refuse("start_application", "needs stop_application, or it would start what runs"),
+        (None, None) if !hooks.probes.is_empty() => {
+            reader.refuse("probe", "needs stop_application and start_application: nothing else starts what is probed");
+        }
+        _ => {}
     }
+    hooks
 }
 
 fn access(reader: &mut Reader<'_, '_>) -> Access {
