@@ -19,7 +19,7 @@ use crate::catalog::{BackupRecord, JobError, JobOutcome, RestoreSpec};
 use crate::failpoint;
 use crate::model::{Class, ErrorCode, Scope, SourceName};
 use crate::progress::Progress;
-use crate::source::{Source, SourcePlan, Staged};
+use crate::source::{Source, SourcePlan, StageRequest, Staged};
 use crate::store::Lease;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome, JobError> {
@@ -31,7 +31,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome,
     let unsaved = restoring.unsaved();
     require_accepted(&unsaved, spec.accept_unsaved)?;
     for source in &restoring.sources {
-        source.plan(&restoring.archive, cx.progress)?;
+        source.plan(&restoring.archive, &[], cx.progress)?;
     }
     let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
     let safety = take_safety_backup(cx, &restoring, &unsaved)?;
@@ -175,8 +175,9 @@ fn take_safety_backup(
 
 /// Lays out every source beside its live one.
 fn stage(cx: &JobContext<'_>, restoring: &Restoring, exchange: &mut Exchange) -> Result<(), JobError> {
+    let request = StageRequest { threads: cx.parts.settings.threads, ..StageRequest::whole(cx.job.id) };
     for source in &restoring.sources {
-        exchange.staged.push((source.name().clone(), source.stage(&restoring.archive, cx.progress)?));
+        exchange.staged.push((source.name().clone(), source.stage(&restoring.archive, &request, cx.progress)?));
         failpoint::pass("restore.staged")?;
     }
     Ok(())
@@ -295,7 +296,7 @@ impl RestorePlan {
         let sources = restoring
             .sources
             .iter()
-            .map(|source| source.plan(&restoring.archive, &progress))
+            .map(|source| source.plan(&restoring.archive, &[], &progress))
             .collect::<Result<_, _>>()?;
         Ok(Self { record: restoring.record, sources, unsaved })
     }
