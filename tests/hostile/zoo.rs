@@ -33,7 +33,12 @@ fn paths() -> Vec<Case> {
         of("NUL", "t/a%00b"),
         of("a folder's path on a file", "t/a/"),
         of("very long", &format!("t/{}", "a/".repeat(40_000))),
-        case("absolute", Evil { manifest: vec![file("/tmp/escaped")], ..Evil::honest() }, 7, "not a plain relative path"),
+        case(
+            "absolute",
+            Evil { manifest: vec![file("/tmp/escaped")], ..Evil::honest() },
+            7,
+            "not a plain relative path",
+        ),
         case("a name too long", Evil::of(vec![file(&format!("t/{}", "a".repeat(256)))]), 7, "longer than 255 bytes"),
         case("escapes cut short", Evil::of(vec![file("t/a%2")]), 7, "not escaped properly"),
         case("a path in a file", Evil::of(vec![file("t/a"), file("t/a/b")]), 1, "t/a/b"),
@@ -52,12 +57,7 @@ fn paths() -> Vec<Case> {
 fn links() -> Vec<Case> {
     let out = format!("../../{OUTSIDE}");
     vec![
-        case(
-            "through a link",
-            Evil::of(vec![symlink("t/l", &out), file("t/l/escaped")]),
-            1,
-            "t/l/escaped",
-        ),
+        case("through a link", Evil::of(vec![symlink("t/l", &out), file("t/l/escaped")]), 1, "t/l/escaped"),
         case(
             "a folder through a link",
             Evil::of(vec![symlink("t/l", &out), dir("t/l/"), file("t/l/escaped")]),
@@ -77,11 +77,21 @@ fn links() -> Vec<Case> {
             7,
             "which leads through a link",
         ),
-        case("a hard link to what comes later", Evil::of(vec![hard_link("t/h", "t/z"), file("t/z")]), 7, "come before it"),
+        case(
+            "a hard link to what comes later",
+            Evil::of(vec![hard_link("t/h", "t/z"), file("t/z")]),
+            7,
+            "come before it",
+        ),
         case("a hard link to a folder", Evil::of(vec![dir("t/a/"), hard_link("t/h", "t/a")]), 7, "which is a folder"),
         case("a hard link to nothing", Evil::of(vec![hard_link("t/h", "t/a")]), 7, "not in the backup"),
         // A second name of the link itself: harmless.
-        case("a hard link to a link", Evil::of(vec![symlink("t/a", &format!("{out}/secret")), hard_link("t/h", "t/a")]), 0, ""),
+        case(
+            "a hard link to a link",
+            Evil::of(vec![symlink("t/a", &format!("{out}/secret")), hard_link("t/h", "t/a")]),
+            0,
+            "",
+        ),
         case("a link without a target", Evil::of(vec![line("t/l", "symlink", "")]), 7, "without a target"),
     ]
 }
@@ -122,8 +132,20 @@ fn contents() -> Vec<Case> {
             7,
             "pass its end",
         ),
-        case("millions of segments", with(&format!(r#","size":99,"sha256":"{honest}","sparse":[{}[0,14]]"#, "[0,0],".repeat(9_000_000))), 7, "t/a"),
-        case("a hole of exbibytes", with(r#","size":9223372036854775807,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","sparse":[]"#), 1, "sizing"),
+        case(
+            "millions of segments",
+            with(&format!(r#","size":99,"sha256":"{honest}","sparse":[{}[0,14]]"#, "[0,0],".repeat(9_000_000))),
+            7,
+            "t/a",
+        ),
+        case(
+            "a hole of exbibytes",
+            with(
+                r#","size":9223372036854775807,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","sparse":[]"#,
+            ),
+            1,
+            "sizing",
+        ),
         case("an absurd time", Evil::of(vec![file("t/a").replace("1700000000", "9223372036854775807")]), 1, "t/a"),
         case(
             "absurd attributes",
@@ -151,7 +173,12 @@ fn frames() -> Vec<Case> {
         number("an index of frames that are not there", 32, "there is no frame"),
         number("an index of offsets outside", 36, "outside of frame"),
         number("an index of endless chunks", 40, "outside of frame"),
-        case("an index cut short", Evil { chunk_index: |index| index.truncate(60), ..Evil::honest() }, 7, "broken records"),
+        case(
+            "an index cut short",
+            Evil { chunk_index: |index| index.truncate(60), ..Evil::honest() },
+            7,
+            "broken records",
+        ),
         case("an empty index", Evil { chunk_index: Vec::clear, ..Evil::honest() }, 7, "a page without its first chunk"),
         case(
             "frames beyond the end",
@@ -165,8 +192,18 @@ fn frames() -> Vec<Case> {
             7,
             "the frame table",
         ),
-        case("a gap between frames", Evil { frame_table: |table| table[16] ^= 1, ..Evil::honest() }, 7, "the frame table"),
-        case("half a frame table", Evil { frame_table: |table| table.truncate(20), ..Evil::honest() }, 7, "the frame table"),
+        case(
+            "a gap between frames",
+            Evil { frame_table: |table| table[16] ^= 1, ..Evil::honest() },
+            7,
+            "the frame table",
+        ),
+        case(
+            "half a frame table",
+            Evil { frame_table: |table| table.truncate(20), ..Evil::honest() },
+            7,
+            "the frame table",
+        ),
         // 60 MiB of zeros in a few kilobytes, announced as 14 bytes.
         case(
             "a bomb",
@@ -231,8 +268,7 @@ fn restore_points() -> Vec<Case> {
             json["metadata"]["sources"][0]["name"] = "../..".into();
         }),
         value("totals beyond all", 0, "", |json| {
-            json["totals"] =
-                serde_json::json!({ "entries": u64::MAX, "files": u64::MAX, "raw_bytes": u64::MAX, "new_bytes": u64::MAX });
+            json["totals"] = serde_json::json!({ "entries": u64::MAX, "files": u64::MAX, "raw_bytes": u64::MAX, "new_bytes": u64::MAX });
             json["manifest_bytes"] = u64::MAX.into();
             let mut sources = vec![json["sources"][0].clone(), json["sources"][0].clone()];
             let mut named = vec![json["metadata"]["sources"][0].clone(), json["metadata"]["sources"][0].clone()];

@@ -76,8 +76,11 @@ impl Evil {
         file.write_all_at(&bytes.0[before..], before as u64 + self.hole).unwrap();
         if self.hole == 0 {
             let name = path.file_name().unwrap().to_str().unwrap();
-            std::fs::write(path.with_file_name(format!("{name}.sha256")), format!("{}  {name}\n", Sha256::of(&bytes.0)))
-                .unwrap();
+            std::fs::write(
+                path.with_file_name(format!("{name}.sha256")),
+                format!("{}  {name}\n", Sha256::of(&bytes.0)),
+            )
+            .unwrap();
         }
     }
 

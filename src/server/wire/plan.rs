@@ -81,7 +81,8 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
         name: source.name.to_string(),
         kind: source_kind(source.kind),
         method: match source.method {
-            SwapMethod::ExchangeRoot => RestoreMethod::Exchange,
+            SwapMethod::ExchangeRoot | SwapMethod::RenameRoot => RestoreMethod::Exchange,
+            SwapMethod::ExchangeEntries | SwapMethod::RenameEntries => RestoreMethod::ExchangeEntries,
         },
         destination: Octets::from_path(&source.destination),
         added: Change { files: source.added, bytes: source.bytes },
