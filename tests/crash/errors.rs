@@ -27,29 +27,6 @@ fn a_removal_that_comes_upon_an_error_at_any_point_leaves_the_backup_listed_or_g
     }
 }
 
-#[test]
-fn a_restore_that_comes_upon_an_error_at_any_point_puts_everything_back_and_leaves_nothing() {
-    for passage in passages(Scenario::Restore) {
-        let stage = Stage::set(Scenario::Restore);
-        let (_daemon, answer) = run_with_an_error(&stage, passage);
-        let live = Live::of(&stage.world);
-        let expected = if answer.code == 1 { stage.before() } else { stage.restored() };
-        assert!(live == *expected, "{passage:?}: {answer:?}");
-        let left = beside_live_data(&stage.world);
-        if passage.point == "restore.discard" {
-            // It was too late to take back what had succeeded: it is a warning that names what stays.
-            assert_eq!((answer.code, left.len()), (3, 1), "{passage:?}: {left:?}");
-            assert!(answer.stdout.contains(&left[0]), "{passage:?}: {answer:?}");
-        } else {
-            assert_eq!(left, Vec::<String>::new(), "{passage:?}");
-        }
-        assert_goes_on(&stage);
-
-        stage.run().expect_code(0);
-        assert!(Live::of(&stage.world) == *stage.restored(), "{passage:?}");
-    }
-}
-
 /// Runs the scenario with an error at the passage, and judges what the client and the job say. When the error keeps the
 /// daemon from starting, it is started again first, as its service manager does.
 #[track_caller]

@@ -37,34 +37,6 @@ fn a_daemon_killed_at_any_point_of_a_removal_has_the_backup_wholly_or_not_at_all
     }
 }
 
-#[test]
-fn a_daemon_killed_at_any_point_of_a_restore_leaves_each_source_wholly_old_or_wholly_new() {
-    let published = index_of(Scenario::Restore, "fsio.published", 1);
-    for passage in passages(Scenario::Restore) {
-        let stage = Stage::set(Scenario::Restore);
-        let _daemon = kill_and_start_again(&stage, passage);
-        let live = Live::of(&stage.world);
-        if let Some(index) = passage.index {
-            let after = |point| {
-                let replaced = index > index_of(Scenario::Restore, point, 1);
-                if replaced { stage.restored() } else { stage.before() }
-            };
-            assert!(live.records == after("source.json.exchange").records, "{passage:?}: {:#}", live.records);
-            assert!(live.studies == after("source.tree.exchange").studies, "{passage:?}: {:#?}", live.studies);
-            let safety_backups = usize::from(index >= published);
-            assert_eq!(backups(&stage.world).len(), 1 + safety_backups, "{passage:?}");
-        } else {
-            assert!([stage.before(), stage.restored()].iter().any(|one| live.records == one.records), "{passage:?}");
-            assert!([stage.before(), stage.restored()].iter().any(|one| live.studies == one.studies), "{passage:?}");
-        }
-        assert_goes_on(&stage.world);
-
-        stage.run().expect_code(0);
-        assert!(Live::of(&stage.world) == *stage.restored(), "{passage:?}");
-        assert_consistent(&stage.world);
-    }
-}
-
 /// Runs the scenario up to the passage, and starts the next daemon. Judges what that makes of the job.
 #[track_caller]
 fn kill_and_start_again(stage: &Stage, passage: Passage) -> Daemon<'_> {

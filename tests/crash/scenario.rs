@@ -18,8 +18,6 @@ pub(super) const COMMIT: &str = "catalog.before_commit";
 pub(super) enum Scenario {
     /// The first backup of a new daemon, and that daemon's first start.
     Backup,
-    /// A restore of everything into the live place.
-    Restore,
     /// The removal of one backup of two.
     Delete,
 }
@@ -45,26 +43,6 @@ impl Scenario {
             Self::Backup => {
                 [&["fsio.wrote_temporary", "fsio.renamed_temporary"][..], &WRITING, &["queue.record_end"]].concat()
             }
-            Self::Restore => {
-                const REPLACING: [&str; 15] = [
-                    "restore.safety_backup_taken",
-                    "source.json.written",
-                    "restore.staged",
-                    "source.tree.begun",
-                    "source.tree.laid_out",
-                    "restore.staged",
-                    "restore.validated",
-                    "source.json.exchange",
-                    "restore.swapped",
-                    "source.tree.exchange",
-                    "restore.swapped",
-                    "restore.compared",
-                    "restore.discard",
-                    "restore.discard",
-                    "queue.record_end",
-                ];
-                [&WRITING[..], &REPLACING].concat()
-            }
             Self::Delete => vec!["prune.forgotten", "fsio.unlinked", "fsio.unlinked", "queue.record_end"],
         }
     }
@@ -72,11 +50,11 @@ impl Scenario {
     /// How often it passes [`COMMIT`].
     ///
     /// A start: interrupted jobs, a claim by each lane; the first one also the id of the store and the rebuild. A job:
-    /// its row, a claim by each lane, its end, the next claim. A restore enters its safety backup, a removal forgets.
+    /// its row, a claim by each lane, its end, the next claim. A removal forgets.
     const fn commits(self) -> usize {
         match self {
             Self::Backup => 5 + 5,
-            Self::Restore | Self::Delete => 3 + 5 + 1,
+            Self::Delete => 3 + 5 + 1,
         }
     }
 
@@ -84,7 +62,6 @@ impl Scenario {
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Backup => "backup",
-            Self::Restore => "restore",
             Self::Delete => "prune",
         }
     }
