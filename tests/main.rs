@@ -17,3 +17,4 @@ mod packaging;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
+mod transaction;

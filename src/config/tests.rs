@@ -157,7 +157,10 @@ fn every_value_of_the_file_is_taken_over() {
     assert_eq!((probe.name.as_str(), probe.hook.run_as.as_str()), ("login works", "clinic"));
     assert_eq!(probe.hook.timeout, Hook::DEFAULT_TIMEOUT);
     assert_eq!(config.hooks.after_restore, None);
-    assert_eq!(config.hooks.of_restore().map(|(name, _)| name).collect::<Vec<_>>(), ["stop_application", "start_application", "login works"]);
+    assert_eq!(
+        config.hooks.of_restore().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["stop_application", "start_application", "login works"]
+    );
     let files = FilesSettings {
         path: "/data/studies".into(),
         exclude: vec!["**/cache/**".to_owned(), "*.tmp".to_owned()],

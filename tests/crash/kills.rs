@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use nix::sys::signal::Signal;
 
 use super::aftermath::{assert_consistent, backups, ended_job};
-use super::scenario::{COMMIT, Live, Passage, Scenario, Stage, index_of, passages, take_backup};
+use super::scenario::{COMMIT, Passage, Scenario, Stage, index_of, passages, take_backup};
 use crate::support::World;
 use crate::support::daemon::Daemon;
 

@@ -2,12 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
-
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
 use crate::support::wait::wait_until;
-use crate::support::{TreeImage, World};
+use crate::support::World;
 
 /// The point in the commit of every change of the catalog. The lanes look for work beside what else happens, so its
 /// passages are counted and not ordered.
@@ -71,31 +69,14 @@ impl Scenario {
 pub(super) struct Stage {
     pub(super) scenario: Scenario,
     pub(super) world: World,
-    /// The backup that is restored or removed.
+    /// The backup that is removed.
     backup: Option<String>,
-    /// Of the live data: at the time of the backup, and when the scenario begins.
-    then: Live,
-    now: Live,
-}
-
-/// The live data.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Live {
-    pub(super) records: Value,
-    pub(super) studies: TreeImage,
-}
-
-impl Live {
-    pub(super) fn of(world: &World) -> Self {
-        Self { records: world.clinic.records(), studies: TreeImage::of(&world.clinic.studies) }
-    }
 }
 
 impl Stage {
     pub(super) fn set(scenario: Scenario) -> Self {
         let world = World::new();
         make_small(&world);
-        let then = Live::of(&world);
         let backup = (scenario != Scenario::Backup).then(|| {
             let daemon = world.start();
             let wanted = take_backup(&world);
@@ -106,9 +87,7 @@ impl Stage {
             wanted
         });
         change_everything(&world);
-        let now = Live::of(&world);
-        assert!(now.records != then.records && now.studies != then.studies);
-        Self { scenario, world, backup, then, now }
+        Self { scenario, world, backup }
     }
 
     /// Asks for the job and waits for its end.
@@ -116,19 +95,8 @@ impl Stage {
         let backup = self.backup.as_deref().unwrap_or_default();
         match self.scenario {
             Scenario::Backup => self.world.ctl(&["backup", "--json"]),
-            Scenario::Restore => self.world.ctl(&["restore", backup, "--yes", "--json"]),
             Scenario::Delete => self.world.ctl(&["delete", backup, "-m", "no longer needed", "--yes", "--json"]),
         }
-    }
-
-    /// The live data before a restore.
-    pub(super) const fn before(&self) -> &Live {
-        &self.now
-    }
-
-    /// The live data after it.
-    pub(super) const fn restored(&self) -> &Live {
-        &self.then
     }
 }
 

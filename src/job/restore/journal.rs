@@ -67,12 +67,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) const fn new(
-        job: JobId,
-        backup: BackupId,
-        safety: Option<BackupId>,
-        sources: Vec<SourceName>,
-    ) -> Self {
+    pub(super) const fn new(job: JobId, backup: BackupId, safety: Option<BackupId>, sources: Vec<SourceName>) -> Self {
         Self { version: VERSION, job, backup, safety, sources }
     }
 }
@@ -291,7 +286,8 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let header = header();
         let mut journal = Journal::begin(dir.path(), header.clone(), Clock::system()).unwrap();
-        for step in [Step::Staged { records: Vec::new() }, Step::Stopping, Step::Started, Step::Stopping, Step::Undone] {
+        for step in [Step::Staged { records: Vec::new() }, Step::Stopping, Step::Started, Step::Stopping, Step::Undone]
+        {
             journal.append(step).unwrap();
         }
         drop(journal);

@@ -49,9 +49,9 @@ pub(super) fn discard_replaced(journal: &mut Journal, now: Timestamp) -> Vec<Str
         if !committed.saved.contains(&record.source) {
             continue;
         }
-        let discarded = discard(&record)
-            .map_err(|error| error.to_string())
-            .and_then(|()| journal.append(Step::Discarded { source: record.source.clone() }).map_err(|e| e.to_string()));
+        let discarded = discard(&record).map_err(|error| error.to_string()).and_then(|()| {
+            journal.append(Step::Discarded { source: record.source.clone() }).map_err(|e| e.to_string())
+        });
         if let Err(why) = discarded {
             let (source, aside) = (&record.source, record.aside.display());
             warnings.push(format!("{source}: what was replaced could not be removed from {aside}: {why}"));
