@@ -7,15 +7,28 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Source;
 use super::attributes::{Carrier, XattrReader};
+use super::{RecordedSwap, RootSwap, Source, StageRequest, Staged};
 use crate::archive::metadata::FORMAT_VERSION;
 use crate::archive::{ArchiveReader, ArchiveWriter, Codec, Metadata, SourceSummary, WriterOptions};
-use crate::model::{BackupId, Class, Mode, Requester, Scope, Sha256, SourceName};
+use crate::model::{BackupId, Class, JobId, Mode, Requester, Scope, Sha256, SourceName};
 use crate::progress::Progress;
 
 pub(super) fn name(text: &str) -> SourceName {
     SourceName::new(text).unwrap()
+}
+
+/// A request for all of a source.
+pub(super) fn whole() -> StageRequest<'static> {
+    StageRequest::whole(JobId::generate())
+}
+
+/// The two roots that `staged` swaps.
+pub(super) fn roots_of(staged: &dyn Staged) -> RootSwap {
+    match staged.record().swap {
+        RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// An archive that `fill` writes for `sources`.
