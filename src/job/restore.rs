@@ -111,6 +111,10 @@ pub(super) fn open_backup(
 /// The sources to restore: those asked for, or all in the backup, in the order of the backup.
 pub(super) fn selected_names(archive: &ArchiveReader, asked: &[SourceName]) -> Result<Vec<SourceName>, JobError> {
     let held: Vec<&SourceName> = archive.restore_point().metadata.sources.iter().map(|source| &source.name).collect();
+    if held.is_empty() {
+        let message = "the backup holds no source at all";
+        return Err(failure(ErrorCode::NotFound, message, "choose another backup: `carelogctl list`"));
+    }
     if let Some(unknown) = asked.iter().find(|name| !held.contains(name)) {
         let names: Vec<&str> = held.iter().map(|name| name.as_str()).collect();
         let message = format!("the backup does not hold a source '{unknown}'");

@@ -123,7 +123,7 @@ fn a_hard_link_reaches_only_what_the_extraction_made_and_no_folder() {
     let damaged: Vec<_> = report.damaged.iter().map(|damage| damage.member.as_str()).collect();
     assert_eq!(damaged, ["m2", "m3", "m5", "m6", "m7", "m8"]);
     assert_eq!(fs::read(target.path().join("m1")).unwrap(), b"honest");
-    assert_eq!(fs::read_link(target.path().join("m4")).unwrap(), Path::new("/etc"), "a second name, not followed");
+    assert_eq!(fs::read_link(target.path().join("m4")).unwrap(), outside.path(), "a second name, not followed");
     assert_eq!(report.others, 3);
 }
 
