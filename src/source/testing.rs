@@ -120,6 +120,8 @@ pub(super) fn image(root: &Path) -> BTreeMap<Vec<u8>, Item> {
         };
         if facts.is_dir() {
             let mut below: Vec<_> = path.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+            // Our own place in a root that is swapped by entries is no part of the tree.
+            below.retain(|path| !path.ends_with(".carelog-restore"));
             below.sort();
             pending.extend(below.into_iter().rev());
         }
