@@ -17,9 +17,10 @@ use anyhow::{Context as _, bail};
 pub use self::selection::SelectionError;
 
 use self::selection::Selection;
-use crate::archive::{ArchiveReader, Entry, EntryKind};
+use crate::archive::escape::{escape, visible};
+use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 use crate::progress::Progress;
-use crate::source::{ExtractOptions, ExtractReport, Extraction};
+use crate::source::{ExtractOptions, ExtractReport, Extraction, StageError};
 
 /// How an extraction ended that did end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,20 @@ pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyho
     match to {
         None => list(&archive, &selection),
         Some(to) => extract(&archive, &selection, to),
+    }
+}
+
+/// Whether it is the archive that keeps us from extracting anything: it is damaged, cut short, or none of ours.
+#[must_use]
+pub fn is_damage(error: &anyhow::Error) -> bool {
+    let is_damage = |error: &ReadError| {
+        matches!(error, ReadError::NotAnArchive(_) | ReadError::Damaged(_) | ReadError::MissingChunk(_))
+    };
+    match error.downcast_ref::<StageError>() {
+        Some(StageError::Damaged { .. }) => true,
+        Some(StageError::Read(error)) => is_damage(error),
+        Some(_) => false,
+        None => error.downcast_ref::<ReadError>().is_some_and(is_damage),
     }
 }
 
@@ -88,8 +103,7 @@ fn print(out: &mut impl io::Write, entry: &Entry) -> io::Result<()> {
 
 /// A name can hold anything; a terminal must not obey it.
 fn printable(bytes: &[u8]) -> String {
-    let text = crate::archive::escape::escape(bytes);
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    visible(escape(bytes).chars())
 }
 
 fn extract(archive: &ArchiveReader, selection: &Selection, to: &Path) -> anyhow::Result<Outcome> {
@@ -117,12 +131,12 @@ fn conclude(archive: &ArchiveReader, to: &Path, report: &ExtractReport) -> Outco
     let mut out = io::stderr().lock();
     let damaged = &report.damaged;
     // Whoever closed stderr does not want to know.
-    let mut say = |line: String| drop(writeln!(out, "{line}"));
+    let mut say = |line: String| drop(writeln!(out, "{}", visible(line.chars())));
     for damage in damaged {
-        say(format!("damaged, left out: {}: {}", printable(damage.member.as_bytes()), damage.reason));
+        say(format!("damaged, left out: {}: {}", damage.member, damage.reason));
     }
     for warning in &report.warnings {
-        say(format!("warning: {}", printable(warning.as_bytes())));
+        say(format!("warning: {warning}"));
     }
     say(format!(
         "{} files, {} folders, {} others from backup {} of {} are in {}",

@@ -59,6 +59,9 @@ fn explain(error: &anyhow::Error) -> Exit {
     if let Some(SelectionError::Unknown(_)) = error.downcast_ref() {
         return Exit::NotFound;
     }
+    if extract::is_damage(error) {
+        return Exit::Corrupt;
+    }
     match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
         Some(std::io::ErrorKind::NotFound) => Exit::NotFound,
         Some(std::io::ErrorKind::PermissionDenied) => Exit::NotPermitted,

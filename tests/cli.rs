@@ -1,6 +1,6 @@
 //! `carelogd` as a program: exit codes and messages, as the contract promises them.
 
-use crate::support::World;
+use crate::support::{TreeImage, World};
 
 #[test]
 fn a_valid_configuration_is_reported_with_what_it_protects() {
@@ -56,4 +56,21 @@ fn help_and_version_go_to_stdout() {
     }
     let version = world.carelogd(&["--version"]).expect_code(0);
     assert_eq!(version.stdout, format!("carelogd {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn extracting_what_is_not_in_the_archive_is_4_and_makes_nothing() {
+    let world = World::new();
+    let daemon = world.start();
+    world.ctl(&["backup"]).expect_code(0);
+    daemon.stop();
+    let archive = world.store_files().into_iter().find(|name| name.ends_with(".tar.zst")).unwrap();
+    let archive = world.backups().join(archive);
+    let to = world.path("out");
+    let (archive, to) = (archive.to_str().unwrap(), to.to_str().unwrap());
+    let answer = world.carelogd(&["extract", archive, "--to", to, "--path", "studies/none"]).expect_code(4);
+    assert!(answer.stderr.contains("'studies/none' is not in the archive"), "{answer:?}");
+    assert!(!world.path("out").exists());
+    world.carelogd(&["extract", archive, "--to", to, "--path", "studies/study-001/report.txt"]).expect_code(0);
+    assert_eq!(TreeImage::of(&world.path("out")).entries.len(), 4, "more than the file and the folders above it");
 }

@@ -5,8 +5,10 @@
 
 mod cli;
 mod commands;
+// Needs the points of failure, with which tests/all builds.
 #[cfg(feature = "failpoints")]
 mod crash;
+mod documents;
 mod faults;
 mod floors;
 mod golden;
@@ -14,6 +16,7 @@ mod harness;
 mod hostile;
 mod interop;
 mod packaging;
+mod quickstart;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;

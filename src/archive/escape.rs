@@ -27,6 +27,31 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The beginning of a text that somebody else made up, for a message: what a message quotes must neither fill the log nor
+/// steer a terminal.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut letters = text.chars();
+    let mut shown = visible(letters.by_ref().take(LONGEST));
+    if letters.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// `letters` with control characters as `\n`, `\u{1b}` and so on.
+#[must_use]
+pub fn visible(letters: impl Iterator<Item = char>) -> String {
+    letters.fold(String::new(), |mut shown, letter| {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+        shown
+    })
+}
+
 /// The bytes that `text` stands for; `None` when a `%` is not followed by two hexadecimal digits.
 #[must_use]
 pub fn unescape(text: &str) -> Option<Vec<u8>> {
@@ -61,6 +86,13 @@ mod tests {
         fn any_bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             prop_assert_eq!(unescape(&escape(&bytes)).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn an_excerpt_is_short_of_whole_letters_and_steers_no_terminal() {
+        assert_eq!(excerpt("short"), "short");
+        assert_eq!(excerpt("\u{1b}[2J\n"), "\\u{1b}[2J\\n");
+        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 301);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Its payload travels in a zstd skippable frame, in the extra field of an empty gzip member, or in a last tar member.
 
-use super::frame::{Algorithm, FRAME_LIMIT};
+use super::frame::Algorithm;
 use super::metadata::{FORMAT_VERSION, FrameLocation};
 use super::reader::ReadError;
 use crate::model::Sha256;
@@ -18,6 +18,9 @@ const TAR_BLOCK: usize = 512;
 
 /// Name of the tar member that carries the payload in an uncompressed archive.
 pub(super) const MEMBER: &[u8] = b".carelog/trailer";
+
+/// No reader accepts a larger `restore-point.json` (raw or stored bytes): ten million files need a tenth of it.
+pub(super) const LARGEST_RESTORE_POINT: u32 = 32 * 1024 * 1024;
 
 /// The longest form that a trailer has (bytes).
 pub(super) const LONGEST: usize = 4 * TAR_BLOCK;
@@ -93,7 +96,7 @@ impl Trailer {
         }
         let position = u64::from(number(16)) | u64::from(number(20)) << 32;
         let restore_point = FrameLocation { position, stored: number(24), raw: number(28) };
-        if restore_point.raw > FRAME_LIMIT || restore_point.stored > FRAME_LIMIT {
+        if restore_point.raw > LARGEST_RESTORE_POINT || restore_point.stored > LARGEST_RESTORE_POINT {
             return Err(damaged("absurd length"));
         }
         let mut digest = [0; 32];
@@ -113,7 +116,7 @@ mod tests {
     }
 
     fn trailers() -> impl Strategy<Value = Trailer> {
-        (algorithms(), any::<u64>(), 0..=FRAME_LIMIT, 0..=FRAME_LIMIT, any::<[u8; 32]>()).prop_map(
+        (algorithms(), any::<u64>(), 0..=LARGEST_RESTORE_POINT, 0..=LARGEST_RESTORE_POINT, any::<[u8; 32]>()).prop_map(
             |(algorithm, position, stored, raw, digest)| Trailer {
                 algorithm,
                 restore_point: FrameLocation { position, stored, raw },

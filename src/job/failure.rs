@@ -26,7 +26,7 @@ impl From<Cancelled> for JobError {
 impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
         let (code, hint) = match &error {
-            StoreError::Missing { .. } => (ErrorCode::Refused, "mount the backup disk, then run `carelogctl doctor`"),
+            StoreError::Missing { .. } => (ErrorCode::Refused, "mount the backup disk, then try again"),
             StoreError::Foreign { .. } => (ErrorCode::Refused, "look at [backup] dir in the configuration"),
             StoreError::Held { .. } => (ErrorCode::Refused, "`carelogctl release BACKUP -m REASON` ends its holds"),
             StoreError::NotFound(_) => (ErrorCode::NotFound, "`carelogctl list` shows what is there"),

@@ -22,7 +22,8 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
     let restore_point = archive.restore_point();
     let names = selected_names(&archive, &spec.sources)?;
     let selected = || restore_point.sources.iter().filter(|source| names.contains(&source.name));
-    cx.progress.expect(selected().map(|source| source.size_bytes).sum(), restore_point.totals.entries);
+    let bytes = selected().fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
+    cx.progress.expect(bytes, restore_point.totals.entries);
     let members: Vec<String> = restore_point
         .metadata
         .sources

@@ -24,13 +24,14 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
     let _lease = cx.parts.leases.lease(backups.iter().map(|backup| backup.id))?;
     let depth = if spec.quick { Depth::Quick } else { Depth::Full { threads: cx.parts.settings.threads } };
     let mut damage = Vec::new();
-    let mut files = 0;
-    let mut bytes = 0;
+    let mut files = 0_u64;
+    let mut bytes = 0_u64;
     for backup in &backups {
         cx.begin_phase(&backup.filename)?;
         let found = verify_one(cx, backup, depth)?;
-        files += found.files;
-        bytes += backup.size_bytes;
+        // What an archive says of itself may be any number.
+        files = files.saturating_add(found.files);
+        bytes = bytes.saturating_add(backup.size_bytes);
         note(cx, backup, spec.quick, found.damage.is_empty())?;
         damage.extend(found.damage.into_iter().map(|what| format!("{}: {what}", backup.filename)));
     }

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use carelog_rpc::{
-    Backup, BackupRequest, Job, RestoreFrom, RestorePlan, RestoreRequest, Scope, VerifyResult, VerifyTarget,
+    Backup, BackupRequest, Job, RestoreFrom, RestorePlan, RestoreRequest, Scope, SourceKind, VerifyResult, VerifyTarget,
 };
 
 use self::folder::Folder;
@@ -159,7 +159,8 @@ impl Demonstration<'_> {
             let changes = [(source.added, "come back"), (source.changed, "replaced"), (source.removed, "removed")];
             let told = changes.iter().filter(|(change, _)| change.files > 0);
             let told: Vec<String> = told.map(|(change, what)| format!("{} {what}", change.files)).collect();
-            self.story.line(&source.name, &if told.is_empty() { "no change".to_owned() } else { told.join(", ") });
+            let of_what = if source.kind == SourceKind::Files { "files and folders" } else { "data file" };
+            self.story.line(&source.name, &format!("{}: {}", of_what, told.join(", ")));
         }
         if plan.safety_backup {
             self.story.line("before that", "a safety backup of everything that is replaced, damaged as it is");

@@ -113,7 +113,7 @@ pub enum StageError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The archive is damaged or lies: this member cannot be restored from it.
-    #[error("{member} is damaged in the backup: {reason}; what is not damaged can still be restored with --partial")]
+    #[error("{member} is damaged in the backup: {reason}; `carelogd extract` writes what is not")]
     Damaged {
         /// Path of the member.
         member: String,

@@ -42,8 +42,10 @@ fn a_daemon_with_hostile_archives_in_its_store_starts_serves_and_touches_nothing
         assert!(!shown.stdout.contains('\u{1b}'), "{}", case.name);
         let verified = world.ctl(&["verify", &name]);
         assert!([0, 7].contains(&verified.code), "{}: {verified:#?}", case.name);
+        let planned = world.ctl(&["restore", &name, "--to", target.to_str().unwrap(), "--dry-run"]);
+        assert!([0, 1, 4, 7].contains(&planned.code), "{}: {planned:#?}", case.name);
         let restored = world.ctl(&["restore", &name, "--to", target.to_str().unwrap()]);
-        assert!([0, 1, 3, 7].contains(&restored.code), "{}: {restored:#?}", case.name);
+        assert!([0, 1, 3, 4, 7].contains(&restored.code), "{}: {restored:#?}", case.name);
         assert!(restored.code != 0 || case.code == 0, "{} was restored without a word", case.name);
         // The sources of another clinic are not those of this one.
         let live = world.ctl(&["restore", &name, "--yes"]);

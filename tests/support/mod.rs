@@ -3,6 +3,9 @@
 pub(crate) mod clinic;
 pub(crate) mod daemon;
 pub(crate) mod evil;
+pub(crate) mod mount;
+#[cfg(feature = "failpoints")]
+pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod rust_paths;
 pub(crate) mod tree_diff;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{ChunkRef, Content, Entry, EntryKind, Meta, Mtime, Segment};
-use crate::archive::escape::{escape, unescape};
+use crate::archive::escape::{escape, excerpt, unescape};
 use crate::model::Sha256;
 
 /// Longest path that is accepted (bytes): far above PATH_MAX, far below what could hurt.
@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 64 * 1024;
 
 /// Why a line of a manifest is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("bad manifest line: {0}")]
+#[error("bad manifest line: {}", excerpt(.0))]
 pub struct BadLine(String);
 
 /// The JSON of a line. Optional fields are left out, so that the usual line is short.
@@ -201,7 +201,9 @@ fn sum_of_segments(segments: &[Segment], size: u64) -> Result<u64, BadLine> {
     let mut end = 0_u64;
     for segment in segments {
         let next = segment.offset.checked_add(segment.length).filter(|next| segment.offset >= end && *next <= size);
-        end = next.ok_or_else(|| BadLine("the segments of a sparse file overlap or pass its end".to_owned()))?;
+        end = next
+            .filter(|_| segment.length > 0)
+            .ok_or_else(|| BadLine("the segments of a sparse file overlap, are empty or pass its end".to_owned()))?;
         sum += segment.length;
     }
     Ok(sum)
@@ -270,7 +272,8 @@ mod tests {
             match sparse {
                 false => Content { size: length, sha256, chunks, sparse: None },
                 true => {
-                    let sparse = Some(vec![Segment { offset: 4096, length }]);
+                    let segments = (length > 0).then_some(Segment { offset: 4096, length });
+                    let sparse = Some(segments.into_iter().collect());
                     Content { size: length + 10_000, sha256, chunks, sparse }
                 }
             }
@@ -339,6 +342,7 @@ mod tests {
             format!(r#""size":99999999999,"sha256":"{zeros}""#),
             format!(r#""size":10,"sha256":"{zeros}","sparse":[[8,4]]"#),
             format!(r#""size":10,"sha256":"{zeros}","sparse":[[4,4],[2,2]]"#),
+            format!(r#""size":10,"sha256":"{zeros}","sparse":[[4,4],[9,0]]"#),
             format!(r#""size":10,"sha256":"{zeros}","sparse":[[18446744073709551615,4]]"#),
             r#""size":10"#.to_owned(),
         ] {

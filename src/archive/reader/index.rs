@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{ChunkLocation, FrameSource, ReadError};
-use crate::archive::index::{CHUNK_RECORD, IndexedChunk, read_frames};
+use crate::archive::index::{CHUNK_RECORD, CHUNKS_PER_PAGE, IndexedChunk, read_frames};
 use crate::archive::metadata::{FrameLocation, IndexPage};
 use crate::model::Sha256;
 
@@ -31,6 +31,9 @@ impl Index {
             .iter()
             .map(|page| {
                 let first = page.first.ok_or_else(|| damaged("a page without its first chunk"))?;
+                if page.frame.raw as usize > CHUNKS_PER_PAGE * CHUNK_RECORD {
+                    return Err(damaged("a page of absurd length"));
+                }
                 Ok(Page { location: page.clone(), first, records: OnceLock::new() })
             })
             .collect::<Result<Vec<_>, ReadError>>()?;
@@ -78,7 +81,12 @@ impl Page {
         }
         let mut bytes = Vec::new();
         frames_in.read_checked(&self.location.frame, &self.location.sha256, &mut bytes)?;
-        if !bytes.len().is_multiple_of(CHUNK_RECORD) {
+        let records = || bytes.chunks_exact(CHUNK_RECORD).map(IndexedChunk::read);
+        // Sorted without repetition: a small file cannot pretend to hold more chunks than memory does.
+        let sound = bytes.len().is_multiple_of(CHUNK_RECORD)
+            && records().next().is_some_and(|record| record.id == self.first)
+            && records().is_sorted_by(|a, b| a < b);
+        if !sound {
             return Err(ReadError::Damaged("the index: a page of broken records".to_owned()));
         }
         Ok(Arc::clone(self.records.get_or_init(|| bytes.into())))

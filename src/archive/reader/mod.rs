@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 pub use self::entries::Entries;
 use self::index::Index;
-use super::escape::unescape;
+use super::escape::{excerpt, unescape};
 use super::frame::{Algorithm, Decompressor, FRAME_LIMIT};
 use super::manifest::Content;
 use super::metadata::{FORMAT_VERSION, FrameLocation, RestorePoint};
@@ -79,7 +79,7 @@ impl ArchiveReader {
         let mut json = Vec::new();
         frames_in.read_checked(&trailer.restore_point, &trailer.restore_point_sha256, &mut json)?;
         let restore_point: RestorePoint = serde_json::from_slice(&json)
-            .map_err(|error| ReadError::Damaged(format!("restore-point.json: {error}")))?;
+            .map_err(|error| ReadError::Damaged(format!("restore-point.json: {}", excerpt(&error.to_string()))))?;
         drop(json);
         if restore_point.metadata.format_version > FORMAT_VERSION {
             return Err(ReadError::TooNew(restore_point.metadata.format_version));
@@ -89,7 +89,7 @@ impl ArchiveReader {
             .iter()
             .map(|chunk| unescape(&chunk.first))
             .collect::<Option<Vec<_>>>()
-            .filter(|firsts| firsts.is_sorted_by(|a, b| a < b))
+            .filter(|firsts| firsts.is_sorted_by(|a, b| a < b) && has_all_of_manifest(&restore_point))
             .ok_or_else(|| ReadError::Damaged("restore-point.json: the list of manifest chunks".to_owned()))?;
         let (frames, index) = Index::open(&frames_in, &restore_point.index)?;
         Ok(Self { frames_in, size_bytes, restore_point, manifest_firsts, frames, index })
@@ -184,6 +184,12 @@ impl ArchiveReader {
     }
 }
 
+/// Whether the listed chunks are the whole manifest: a list cut short would be a backup of less that looks complete.
+fn has_all_of_manifest(restore_point: &RestorePoint) -> bool {
+    let lengths = restore_point.manifest.iter().map(|chunk| u64::from(chunk.length));
+    lengths.sum::<u64>() == restore_point.manifest_bytes
+}
+
 /// The bytes of a chunk in its decompressed frame, held against its SHA-256.
 ///
 /// # Errors
@@ -225,6 +231,7 @@ impl FrameSource {
         if end.is_none_or(|end| end > self.size_bytes) {
             return Err(ReadError::Damaged(format!("a frame at {} would lie beyond the end", frame.position)));
         }
+        require_bounds(frame)?;
         let (mut decompressor, mut stored) = self.take_idle()?;
         stored.resize(frame.stored as usize, 0);
         self.file.read_exact_at(&mut stored, frame.position)?;
@@ -256,10 +263,16 @@ fn decompress_with(
     stored: &[u8],
     raw: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
-    if frame.raw > FRAME_LIMIT || frame.stored > FRAME_LIMIT {
-        return Err(ReadError::Damaged(format!("the frame at {} has an absurd length", frame.position)));
-    }
+    require_bounds(frame)?;
     decompressor
         .decompress(stored, frame.raw, raw)
         .map_err(|error| ReadError::Damaged(format!("the frame at {}: {error}", frame.position)))
+}
+
+/// Before anything is allocated for a frame.
+fn require_bounds(frame: &FrameLocation) -> Result<(), ReadError> {
+    if frame.raw > FRAME_LIMIT || frame.stored > FRAME_LIMIT {
+        return Err(ReadError::Damaged(format!("the frame at {} has an absurd length", frame.position)));
+    }
+    Ok(())
 }

@@ -41,13 +41,8 @@ impl ArchiveWriter {
         let (sender, receiver) = bounded(1);
         self.frame.marks.push(Mark::TakeManifest(sender));
         self.flush()?;
-        if let Ok(spools) = receiver.recv() {
-            return Ok(spools);
-        }
-        // The committer is gone; sending once more brings its error.
-        self.frame.marks.push(Mark::NextSource);
-        self.flush()?;
-        Err(WriteError::Archive(io::Error::other("the manifest was lost")))
+        // The committer drops the mark when it has failed.
+        receiver.recv().map_err(|_dropped| WriteError::Archive(self.pipeline.failure()))
     }
 
     fn add_manifest(&mut self, spools: Vec<Spool>, bytes: u64) -> Result<(), WriteError> {

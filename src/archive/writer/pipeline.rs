@@ -5,11 +5,15 @@
 //! assembler ──frames──▶ workers (n) ──▶ committer ──▶ file, manifest spools, index
 //!     └──── ranges of large files ──▶ digester ──────────▲ SHA-256 of the whole file
 //! ```
+//!
+//! A channel keeps what nobody receives, with the buffers and senders in it, as long as one of its ends lives. So whoever
+//! receives goes on to the end also when the archive is lost, and a flag tells the assembler.
 
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -92,6 +96,8 @@ pub(super) struct Pipeline {
     digester: Option<JoinHandle<()>>,
     committer: Option<JoinHandle<io::Result<Committed>>>,
     next_sequence: u64,
+    /// The archive is lost; the committer says why.
+    lost: Arc<AtomicBool>,
 }
 
 impl Pipeline {
@@ -115,7 +121,16 @@ impl Pipeline {
             workers.push(Builder::new().name("archive-worker".to_owned()).spawn(work)?);
         }
         let digester = Builder::new().name("archive-digest".to_owned()).spawn(move || digester::run(&digests_in))?;
-        let commit = move || committer::run(file, spool_dir, &done_in, &spare);
+        let lost = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&lost);
+        let commit = move || {
+            let committed = committer::run(file, spool_dir, &done_in, &spare);
+            if committed.is_err() {
+                tell.store(true, Ordering::Release);
+                done_in.iter().for_each(drop);
+            }
+            committed
+        };
         let committer = Builder::new().name("archive-commit".to_owned()).spawn(commit)?;
         Ok(Self {
             frames: Some(frames),
@@ -125,6 +140,7 @@ impl Pipeline {
             digester: Some(digester),
             committer: Some(committer),
             next_sequence: 0,
+            lost,
         })
     }
 
@@ -137,6 +153,9 @@ impl Pipeline {
 
     /// Sends a frame on its way. After the committer has failed this is its error.
     pub(super) fn send(&mut self, raw: Arc<Buffer>, marks: Vec<Mark>) -> io::Result<()> {
+        if self.lost.load(Ordering::Acquire) {
+            return Err(self.failure());
+        }
         let frame = RawFrame { sequence: self.next_sequence, raw, marks };
         self.next_sequence += 1;
         let sent = self.frames.as_ref().is_some_and(|frames| frames.send(frame).is_ok());
@@ -156,7 +175,8 @@ impl Pipeline {
         self.join()
     }
 
-    fn failure(&mut self) -> io::Error {
+    /// Why the archive is lost. Ends the threads.
+    pub(super) fn failure(&mut self) -> io::Error {
         self.join().err().unwrap_or_else(|| io::Error::other("the archive's threads ended early"))
     }
 
@@ -193,10 +213,9 @@ fn run_worker(
         let mut stored = spare.try_recv().unwrap_or_default();
         let stored = compressor.compress(raw, &mut stored).map(|()| stored);
         let raw_length = raw.len();
-        let sent = done.send(DoneFrame { sequence: frame.sequence, raw_length, stored, chunk_ids, marks: frame.marks });
-        if sent.is_err() {
-            return;
-        }
+        // A committer that is gone has panicked; joining it tells.
+        let _sent =
+            done.send(DoneFrame { sequence: frame.sequence, raw_length, stored, chunk_ids, marks: frame.marks });
     }
 }
 

@@ -92,6 +92,10 @@ pub(in crate::job) fn selected_names(
     asked: &[SourceName],
 ) -> Result<Vec<SourceName>, JobError> {
     let held: Vec<&SourceName> = archive.restore_point().metadata.sources.iter().map(|source| &source.name).collect();
+    if held.is_empty() {
+        let message = "the backup holds no source at all";
+        return Err(failure(ErrorCode::NotFound, message, "choose another backup: `carelogctl list`"));
+    }
     if let Some(unknown) = asked.iter().find(|name| !held.contains(name)) {
         let names: Vec<&str> = held.iter().map(|name| name.as_str()).collect();
         let message = format!("the backup does not hold a source '{unknown}'");

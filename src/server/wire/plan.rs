@@ -32,7 +32,7 @@ pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_
 }
 
 pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Result<rpc::RestorePlan, JobError> {
-    let needed_bytes = plan.sources.iter().map(|source| source.bytes).sum();
+    let needed_bytes = plan.sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
     let free = |source: &SourcePlan| {
         let parent = source.destination.parent()?;
         fsio::free_space(parent).ok().map(|space| space.free_bytes)
@@ -109,7 +109,7 @@ pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &Resto
         .collect();
     rpc::RestorePlan {
         backup: backup(record),
-        needed_bytes: sources.iter().map(|source| source.added.bytes).sum(),
+        needed_bytes: sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.added.bytes)),
         sources,
         safety_backup: false,
         unsaved: Vec::new(),

@@ -1,0 +1,69 @@
+//! `status`, and `status --check` with the exit codes of a monitoring plugin.
+
+use super::{backup, newest_archive};
+use crate::support::World;
+
+#[test]
+fn check_tells_each_state_by_its_exit_code() {
+    let world = World::new();
+    let check = || world.ctl(&["status", "--check"]);
+    assert!(check().expect_code(2).stdout.starts_with("CARELOG CRITICAL - "), "no daemon");
+
+    let daemon = world.start();
+    let unprotected = check().expect_code(2);
+    assert!(unprotected.stdout.contains("no usable backup"), "{}", unprotected.stdout);
+    assert_eq!(unprotected.stdout.lines().count(), 1);
+
+    backup(&world);
+    let ok = check().expect_code(0);
+    assert!(ok.stdout.starts_with("CARELOG OK - protected | 'data_age'="), "{}", ok.stdout);
+
+    // Older than the objective allows.
+    let config = world.config();
+    world.write_config(&format!("{config}\n[objectives]\nrpo = \"1s\"\n"));
+    world.ctl(&["reload"]).expect_code(0);
+    crate::support::wait::wait_until("the objective to be missed", || check().code == 1);
+    assert!(check().expect_code(1).stdout.contains("objective"));
+    world.write_config(&config);
+    world.ctl(&["reload"]).expect_code(0);
+    check().expect_code(0);
+
+    let archive = newest_archive(&world);
+    let cut = std::fs::File::options().write(true).open(&archive).unwrap();
+    cut.set_len(1000).unwrap();
+    world.ctl(&["verify"]).expect_code(7);
+    assert!(check().expect_code(2).stdout.contains("no usable backup"));
+
+    backup(&world);
+    let at_risk = check().expect_code(1);
+    assert!(at_risk.stdout.contains("corrupt"), "{}", at_risk.stdout);
+    daemon.stop();
+    check().expect_code(2);
+}
+
+#[test]
+fn status_says_since_when_and_how_fast_and_outlives_the_daemon() {
+    let world = World::new();
+    let daemon = world.start();
+    let before = world.ctl(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(before["verdict"], "unprotected");
+    assert_eq!(before["protected_since"], serde_json::Value::Null);
+    let id = backup(&world);
+    world.ctl(&["verify", &id]).expect_code(0);
+    world.ctl(&["restore", &id, "--yes"]).expect_code(0);
+    let status = world.ctl(&["status", "--json"]).expect_code(0).json();
+    let created = &world.ctl(&["show", &id, "--json"]).json()["created_at"];
+    assert_eq!(status["verdict"], "protected");
+    assert_eq!(status["protected_since"], *created);
+    assert_eq!(status["newest_verified"]["id"], id.as_str());
+    assert!(status["restore_estimate_seconds"].as_u64().unwrap() >= 1);
+    assert!(world.ctl(&["status"]).stdout.contains("PROTECTED"));
+
+    daemon.stop();
+    let last = world.ctl(&["status", "--json"]).expect_code(6);
+    assert_eq!(last.json()["newest_verified"]["id"], id.as_str());
+    let page = world.ctl(&["status"]).expect_code(6);
+    assert!(page.stdout.contains("THE DAEMON DOES NOT RUN"), "{}", page.stdout);
+    let file = std::fs::read_to_string(world.path("status.json")).unwrap();
+    assert!(!file.contains("report.txt"), "status.json is for everybody");
+}
