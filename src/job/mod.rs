@@ -6,6 +6,7 @@
 mod backup;
 mod context;
 mod failure;
+mod hooks;
 mod prune;
 mod restore;
 mod restore_to;
@@ -19,10 +20,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
-pub use restore::RestorePlan;
+pub use restore::{Recovered, RestorePlan, Restores, Trouble, Unsettled};
 pub use runner::Runner;
 
-use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};
+use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
 use crate::progress::Progress;
 
 /// Runs jobs with the parts that are in force when each begins.
@@ -61,10 +62,16 @@ impl Runner for Jobs {
             JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),
             JobSpec::Prune(spec) => prune::run(&cx, spec).map(JobEnd::from),
         };
-        ended.unwrap_or_else(|error| {
+        let mut ended = ended.unwrap_or_else(|error| {
             let backup_id = cx.restored_backup();
             let safety_backup_id = cx.safety_backup();
             JobOutcome { backup_id, safety_backup_id, ..JobOutcome::ended_by(error) }.into()
-        })
+        });
+        ended.outcome.notes.extend(cx.take_notes());
+        // In one lane only: a journal that this reads must not be one that a restore is about to begin or to end.
+        if job.spec.lane() == Lane::Write {
+            parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+        }
+        ended
     }
 }

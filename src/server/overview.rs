@@ -144,6 +144,12 @@ fn problems(
     if let Err(error) = parts.store.check() {
         say(Severity::Critical, error.to_string(), "mount the backup disk");
     }
+    for trouble in parts.restores.troubles() {
+        // Its words name paths, which are for the log and the job.
+        let what = format!("the restore by job {} is not settled: {}", trouble.job, trouble.unsettled.in_words());
+        let next = format!("carelogctl job show {}; remove the cause, then restart carelogd", trouble.job);
+        say(Severity::Critical, what, &next);
+    }
     for source in sources {
         let ahead = source.newest_backup.as_ref().filter(|point| point.created_at > latest_credible);
         if let Some(point) = ahead {
