@@ -18,7 +18,7 @@ use super::file_tree::remove::remove_tree;
 use super::place::{INNER, Place, third_name_of};
 use super::steps;
 use super::swap::SwapMethod;
-use super::swap::pair::{Folders, Pair};
+use super::swap::pair::{Folders, Pair, Standing};
 use super::swap::root_metadata::RootMetadata;
 use super::swap::site::{DIRECTORY, remove_if_empty};
 use super::swap::thing::Thing;
@@ -274,15 +274,25 @@ impl<'a> Opened<'a> {
         Ok(Self { record, folders, pairs })
     }
 
+    /// What the pairs agree on. What an application did to some of them since does not count.
     fn generation(&self) -> Result<Generation, StageError> {
-        let mut found = None;
+        let (mut certain, mut likely) = (None, self.pairs.is_empty().then_some(Generation::Old));
         for pair in &self.pairs {
-            let of_pair = pair.generation(&self.folders)?;
-            if *found.get_or_insert(of_pair) != of_pair {
-                return Ok(Generation::Mixed);
+            match pair.standing(&self.folders)? {
+                Standing::Certain(found) if *certain.get_or_insert(found) != found => return Ok(Generation::Mixed),
+                Standing::Certain(_) | Standing::Unknown => {}
+                Standing::Likely(found) => likely = Some(found),
             }
         }
-        Ok(found.unwrap_or(Generation::Old))
+        certain.or(likely).ok_or_else(|| {
+            StageError::Source(SourceError::Refused {
+                path: self.record.live.clone(),
+                reason: format!(
+                    "neither what was there before the restore nor what it put there can be found, and neither at {}",
+                    self.record.aside.display()
+                ),
+            })
+        })
     }
 
     fn bring(&self, goal: Generation, was_swapped: bool) -> Result<(), StageError> {

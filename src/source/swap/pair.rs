@@ -40,6 +40,17 @@ pub(in crate::source) struct Pair {
     pub(in crate::source) new: Option<Thing>,
 }
 
+/// What a pair says of which generation is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Standing {
+    /// One of the two is where it says this.
+    Certain(Generation),
+    /// Neither is there, and nothing was meant to be: an application that removed it since leaves the same.
+    Likely(Generation),
+    /// Neither is there, but something else may be: the swap was settled long ago and the application went on.
+    Unknown,
+}
+
 /// What is at each of the three names.
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -99,25 +110,25 @@ impl Folders {
 
 impl Pair {
     /// Which of the two is live.
-    ///
-    /// # Errors
-    /// Neither can be told.
-    pub(in crate::source) fn generation(&self, folders: &Folders) -> Result<Generation, StageError> {
+    pub(in crate::source) fn standing(&self, folders: &Folders) -> Result<Standing, StageError> {
         let at = folders.look(self)?;
-        if at.third.is_some() {
-            return Ok(Generation::Mixed);
-        }
+        let nothing_is_left = at.live.is_none() && at.aside.is_none();
+        Ok(if at.third.is_some() {
+            Standing::Certain(Generation::Mixed)
         // What lies aside decides: an application may since have put a file of its own over the live one.
-        if is(at.aside, self.new) {
-            return Ok(Generation::Old);
-        }
-        if is(at.aside, self.old) || is_as(at.live, self.new) {
-            return Ok(Generation::New);
-        }
-        if is_as(at.live, self.old) {
-            return Ok(Generation::Old);
-        }
-        Err(folders.refused(&self.live_name, "neither what was there before the restore nor what it put there"))
+        } else if is(at.aside, self.new) {
+            Standing::Certain(Generation::Old)
+        } else if is(at.aside, self.old) || is(at.live, self.new) {
+            Standing::Certain(Generation::New)
+        } else if is(at.live, self.old) {
+            Standing::Certain(Generation::Old)
+        } else if nothing_is_left && self.old.is_none() {
+            Standing::Likely(Generation::Old)
+        } else if nothing_is_left && self.new.is_none() {
+            Standing::Likely(Generation::New)
+        } else {
+            Standing::Unknown
+        })
     }
 
     /// Whether what is live is exactly what was live when it was staged, and what is aside what was staged.
