@@ -1,7 +1,5 @@
 //! The part of a restore that is all or nothing: from the first byte beside the live data to the commit.
 
-use serde_json::json;
-
 use super::super::context::JobContext;
 use super::super::failure::failure;
 use super::Restores;
@@ -168,8 +166,8 @@ impl<'a> Transaction<'a> {
         }
         warnings.extend(kept::settle(&mut self.journal, self.cx.parts.clock.now()));
         let (files, bytes) = self.restoring.size();
-        self.cx.note("files", json!(files));
-        self.cx.note("bytes", json!(bytes));
+        self.cx.note("files", files);
+        self.cx.note("bytes", bytes);
         let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
         JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }
     }
