@@ -12,8 +12,8 @@ use serde_json::json;
 use super::context::{JobContext, Parts};
 use super::failure::failure;
 use super::take::{Taking, take, withdraw};
-use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
+use crate::archive::{ArchiveReader, SourceSummary};
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupRecord, JobError, JobOutcome, RestoreSpec};
 use crate::failpoint;
@@ -36,8 +36,8 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome,
     let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
     let safety = take_safety_backup(cx, &restoring, &unsaved)?;
     cx.begin_phase("stage")?;
-    let totals = restoring.archive.restore_point().totals;
-    cx.progress.expect(totals.raw_bytes, totals.entries);
+    let (files, bytes) = restoring.size();
+    cx.progress.expect(bytes, 0);
     let mut exchange = Exchange { staged: Vec::new(), committed: 0 };
     let swapped = stage(cx, &restoring, &mut exchange).and_then(|()| swap(cx, &mut exchange));
     if let Err(error) = swapped {
@@ -46,8 +46,8 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome,
     let warnings = exchange.clean_up(&safety);
     let mut outcome =
         JobOutcome { backup_id: Some(spec.backup), safety_backup_id: cx.safety_backup(), ..JobOutcome::done(warnings) };
-    outcome.notes.insert("files".to_owned(), json!(totals.files));
-    outcome.notes.insert("bytes".to_owned(), json!(totals.raw_bytes));
+    outcome.notes.insert("files".to_owned(), json!(files));
+    outcome.notes.insert("bytes".to_owned(), json!(bytes));
     Ok(outcome)
 }
 
@@ -83,6 +83,15 @@ impl Restoring {
             })
             .collect::<Result<_, JobError>>()?;
         Ok(Self { record, archive, sources, _lease: lease })
+    }
+
+    /// Files and bytes of the sources that are restored, which need not be all that the backup holds.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let held = &self.archive.restore_point().sources;
+        let restored = |held: &&SourceSummary| self.sources.iter().any(|source| *source.name() == held.name);
+        held.iter().filter(restored).fold((0, 0), |(files, bytes), held| {
+            (u64::saturating_add(files, held.files), u64::saturating_add(bytes, held.size_bytes))
+        })
     }
 
     pub(super) fn unsaved(&self) -> Vec<Unsaved> {
