@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crossbeam_channel::{Receiver, Sender};
 use sha2::Digest as _;
 
+use super::flusher::Flusher;
 use super::pipeline::{DoneFrame, Mark};
 use crate::archive::index::IndexedChunk;
 use crate::archive::manifest::{ChunkRef, Entry, EntryKind};
@@ -60,6 +61,7 @@ struct Checkpoint {
 
 struct Committer {
     committed: Committed,
+    flusher: Flusher,
     spool_dir: PathBuf,
     /// Chunks of the entry that is not complete yet.
     open_chunks: Vec<ChunkRef>,
@@ -75,11 +77,13 @@ pub(super) fn run(
     done: &Receiver<DoneFrame>,
     spare: &Sender<Vec<u8>>,
 ) -> io::Result<Committed> {
+    let flusher = Flusher::start(&file)?;
     let output = Output { file, hasher: sha2::Sha256::new(), position: 0 };
     let committed =
         Committed { output, frames: Vec::new(), chunks: Vec::new(), manifest: Vec::new(), totals: Totals::default() };
     let mut committer = Committer {
         committed,
+        flusher,
         spool_dir,
         open_chunks: Vec::new(),
         checkpoint: None,
@@ -97,6 +101,7 @@ pub(super) fn run(
             let _kept = spare.try_send(stored);
         }
     }
+    committer.flusher.finish()?;
     Ok(committer.committed)
 }
 
@@ -112,6 +117,7 @@ impl Committer {
                 raw: length_u32(frame.raw_length)?,
             };
             self.committed.output.append(&stored)?;
+            self.flusher.written(stored.len());
             self.committed.frames.push(location);
         }
         let mut ids = frame.chunk_ids.into_iter();

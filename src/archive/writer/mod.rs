@@ -6,6 +6,7 @@
 mod committer;
 mod digester;
 mod finish;
+mod flusher;
 mod large;
 mod pipeline;
 

@@ -22,6 +22,7 @@ mod worker;
 
 use std::os::fd::BorrowedFd;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 pub use self::report::{Damage, ExtractReport};
@@ -71,7 +72,12 @@ struct Shared<'a> {
     tally: Tally,
     in_flight: InFlight,
     failed: Mutex<Option<StageError>>,
+    /// Written since the disk was last told to begin.
+    unflushed_bytes: AtomicU64,
 }
+
+/// After so many bytes the disk begins to write, while more is extracted: otherwise all of it would wait for the end.
+const FLUSH_BYTES: u64 = 128 * 1024 * 1024;
 
 impl<'a> Extraction<'a> {
     /// Of `archive` into `target`, which is best empty: what is there already is neither replaced nor followed, and an
@@ -122,14 +128,21 @@ impl<'a> Extraction<'a> {
             tally: Tally::default(),
             in_flight: InFlight::default(),
             failed: Mutex::new(None),
+            unflushed_bytes: AtomicU64::new(0),
         };
         let coordinated = thread::scope(|scope| {
             let (sender, receiver) = crossbeam_channel::bounded(threads * 2);
+            let (flush, flushes) = crossbeam_channel::bounded(1);
             for _ in 0..threads {
-                let worker = Worker::new(&shared, receiver.clone());
+                let worker = Worker::new(&shared, receiver.clone(), flush.clone());
                 scope.spawn(move || worker.run());
             }
-            drop(receiver);
+            drop((receiver, flush));
+            if self.options.sync {
+                let shared = &shared;
+                scope
+                    .spawn(move || flushes.iter().try_for_each(|()| shared.flush()).unwrap_or_else(|e| shared.fail(e)));
+            }
             Coordinator::new(&shared, sender, shortcut)?.run(entries)
         });
         if let Some(error) = shared.take_failure() {
@@ -137,17 +150,32 @@ impl<'a> Extraction<'a> {
         }
         let (directories, others) = coordinated?;
         if self.options.sync {
-            rustix::fs::syncfs(self.target).map_err(|error| StageError::Io {
-                doing: "making durable",
-                path: shown(&self.options.strip),
-                error: error.into(),
-            })?;
+            shared.flush()?;
         }
         Ok(shared.tally.into_report(directories, others))
     }
 }
 
 impl Shared<'_> {
+    /// Makes durable what is written so far.
+    fn flush(&self) -> Result<(), StageError> {
+        rustix::fs::syncfs(self.target).map_err(|error| StageError::Io {
+            doing: "making durable",
+            path: shown(&self.options.strip),
+            error: error.into(),
+        })
+    }
+
+    /// Whether it is time to flush, now that `bytes` more are written.
+    fn is_flush_due(&self, bytes: u64) -> bool {
+        let before = self.unflushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_due = before + bytes >= FLUSH_BYTES;
+        if is_due {
+            self.unflushed_bytes.store(0, Ordering::Relaxed);
+        }
+        is_due
+    }
+
     /// Keeps the first error of a worker; the others stop at their next unit.
     fn fail(&self, error: StageError) {
         let mut failed = self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

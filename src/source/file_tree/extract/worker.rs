@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -22,6 +22,8 @@ use crate::model::Sha256;
 pub(super) struct Worker<'a> {
     shared: &'a Shared<'a>,
     units: Receiver<Unit>,
+    /// Who is told here makes durable what is written so far.
+    flush: Sender<()>,
     frame: Vec<u8>,
     /// The directory of the last file: the next one is mostly in it, too.
     directory: Option<(Vec<u8>, OwnedFd)>,
@@ -41,8 +43,8 @@ impl From<StageError> for Fault {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) const fn new(shared: &'a Shared<'a>, units: Receiver<Unit>) -> Self {
-        Self { shared, units, frame: Vec::new(), directory: None }
+    pub(super) const fn new(shared: &'a Shared<'a>, units: Receiver<Unit>, flush: Sender<()>) -> Self {
+        Self { shared, units, flush, frame: Vec::new(), directory: None }
     }
 
     /// Takes units until there are no more. After a failure they are taken and dropped, so that nobody waits for them.
@@ -75,6 +77,10 @@ impl<'a> Worker<'a> {
                 Task::Whole(whole) => self.whole(&whole, unreadable.as_deref())?,
                 Task::Piece(file, piece) => self.piece(&file, piece, unreadable.as_deref())?,
             }
+        }
+        if self.shared.is_flush_due(self.frame.len() as u64) {
+            // When the last flush still runs, the next one will do.
+            let _told = self.flush.try_send(());
         }
         Ok(())
     }
