@@ -131,6 +131,12 @@ impl Progress {
         &self.cancel
     }
 
+    /// The same counters for a part of the job that must not be cancelled any more, such as a swap that has begun.
+    #[must_use]
+    pub fn shielded(&self) -> Self {
+        Self { counters: Arc::clone(&self.counters), cancel: CancellationToken::new() }
+    }
+
     fn lock_phases(&self) -> std::sync::MutexGuard<'_, Vec<Phase>> {
         self.counters.phases.lock().unwrap_or_else(PoisonError::into_inner)
     }

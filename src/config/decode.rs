@@ -11,6 +11,7 @@ use super::Config;
 use super::access::{Access, Principal};
 use super::document::{Document, Fields};
 use super::environment::{self, Lookup};
+use super::hooks::{self, Hooks};
 use super::problem::{Origin, Problems};
 use super::reader::Reader;
 use super::settings::{Backup, Compression, Daemon, MinFree, Objectives};
@@ -32,9 +33,10 @@ pub(super) fn draft(file: &Path, document: &Document<'_>, environment: &Lookup<'
     let daemon = daemon(&mut Reader::new(document.table("daemon"), problems));
     let (backup, backup_dir) = backup(document.table("backup"), environment, problems);
     let objectives = objectives(&mut Reader::new(document.table("objectives"), problems));
+    let hooks = hooks(&mut Reader::new(document.table("hooks"), problems));
     let access = access(&mut Reader::new(document.table("access"), problems));
     let (sources, source_paths) = sources(document, problems);
-    let config = Config { file: file.to_owned(), daemon, backup, sources, objectives, access };
+    let config = Config { file: file.to_owned(), daemon, backup, sources, objectives, hooks, access };
     Draft { config, backup_dir, source_paths }
 }
 
@@ -122,6 +124,27 @@ fn objectives(reader: &mut Reader<'_, '_>) -> Objectives {
         rpo: reader.text("rpo", value::positive_duration).unwrap_or(default.rpo),
         rto: reader.text("rto", value::positive_duration).unwrap_or(default.rto),
     }
+}
+
+fn hooks(reader: &mut Reader<'_, '_>) -> Hooks {
+    let mut hook = |key: &str| reader.value(key, hooks::hook).flatten();
+    let hooks = Hooks {
+        before_backup: hook("before_backup"),
+        after_backup: hook("after_backup"),
+        stop_application: hook("stop_application"),
+        start_application: hook("start_application"),
+        after_restore: hook("after_restore"),
+        probes: reader.value("probe", hooks::probes).unwrap_or_default(),
+    };
+    match (&hooks.stop_application, &hooks.start_application) {
+        (Some(_), None) => reader.refuse("stop_application", "needs start_application, or it would stay stopped"),
+        (None, Some(_)) => reader.refuse("start_application", "needs stop_application, or it would start what runs"),
+        (None, None) if !hooks.probes.is_empty() => {
+            reader.refuse("probe", "needs stop_application and start_application: nothing else starts what is probed");
+        }
+        _ => {}
+    }
+    hooks
 }
 
 fn access(reader: &mut Reader<'_, '_>) -> Access {

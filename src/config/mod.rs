@@ -9,6 +9,7 @@ mod check;
 mod decode;
 mod document;
 mod environment;
+mod hooks;
 mod nearest;
 mod problem;
 mod reader;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use access::{Access, Principal};
 pub use environment::{Lookup, system};
+pub use hooks::{Hook, Hooks, Probe};
 pub use problem::{ConfigErrors, Origin, Problem};
 pub use settings::{Backup, Compression, Daemon, MinFree, Objectives};
 pub use source::{FilesSettings, JsonSettings, Source, SourceSettings};
@@ -43,6 +45,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// `[objectives]`.
     pub objectives: Objectives,
+    /// `[hooks]`.
+    pub hooks: Hooks,
     /// `[access]`.
     pub access: Access,
 }

@@ -90,13 +90,23 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     },
     table("objectives", &[read("rpo"), read("rto")]),
+    table(
+        "hooks",
+        &[
+            read("before_backup"),
+            read("after_backup"),
+            read("stop_application"),
+            read("start_application"),
+            read("probe"),
+            read("after_restore"),
+        ],
+    ),
     table("access", &[read("admin"), read("operator"), read("viewer")]),
     table("retention", &[]),
     Section { name: "schedule", form: Form::List, keys: &[] },
     table("alerts", &[]),
     table("email", &[]),
     Section { name: "webhook", form: Form::List, keys: &[] },
-    table("hooks", &[]),
 ];
 
 /// The section called `name`.

@@ -38,6 +38,7 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
     assert_eq!(shipped.daemon, Daemon::default());
     assert_eq!(shipped.backup, Backup::default());
     assert_eq!(shipped.objectives, Objectives::default());
+    assert_eq!(shipped.hooks, Hooks::default());
     assert_eq!(shipped.access, Access::default());
     for source in &shipped.sources {
         let text = format!(
@@ -82,7 +83,8 @@ fn the_shipped_file_as_it_is_lacks_only_a_source() {
 fn what_the_shipped_file_leaves_commented_out_is_the_default_of_the_code() {
     let config = parse(SOURCE).unwrap();
     assert_eq!((config.daemon, config.backup), (Daemon::default(), Backup::default()));
-    assert_eq!((config.objectives, config.access), (Objectives::default(), Access::default()));
+    assert_eq!((config.objectives, config.hooks), (Objectives::default(), Hooks::default()));
+    assert_eq!(config.access, Access::default());
 }
 
 #[test]
@@ -114,6 +116,11 @@ fn every_value_of_the_file_is_taken_over() {
         [objectives]
         rpo = "7d"
         rto = "90m"
+        [hooks]
+        stop_application = { argv = ["systemctl", "stop", "clinic"], timeout = "2m" }
+        start_application = { argv = ["systemctl", "start", "clinic"] }
+        after_restore = { argv = [] }
+        probe = [{ name = "login works", argv = ["/opt/probe", "--login"], run_as = "clinic" }]
         [access]
         admin = ["alice"]
         operator = []
@@ -143,6 +150,17 @@ fn every_value_of_the_file_is_taken_over() {
     assert_eq!(shown(&config.access.admin), ["alice"]);
     assert_eq!(shown(&config.access.operator), Vec::<String>::new());
     assert_eq!(shown(&config.access.viewer), ["@staff", "bob"]);
+    let stop = config.hooks.stop_application.as_ref().unwrap();
+    assert_eq!((stop.argv.join(" "), stop.timeout.as_secs()), ("systemctl stop clinic".to_owned(), 120));
+    assert_eq!(stop.run_as, "root");
+    let probe = &config.hooks.probes[0];
+    assert_eq!((probe.name.as_str(), probe.hook.run_as.as_str()), ("login works", "clinic"));
+    assert_eq!(probe.hook.timeout, Hook::DEFAULT_TIMEOUT);
+    assert_eq!(config.hooks.after_restore, None);
+    assert_eq!(
+        config.hooks.of_restore().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["stop_application", "start_application", "login works"]
+    );
     let files = FilesSettings {
         path: "/data/studies".into(),
         exclude: vec!["**/cache/**".to_owned(), "*.tmp".to_owned()],

@@ -95,7 +95,7 @@ pub(super) fn timezone(text: &str) -> Parsed<TimeZone> {
         .map_err(|_| format!("'{text}' is no time zone of the IANA database; write one such as \"Europe/Berlin\""))
 }
 
-fn wrong_type(value: &DeValue<'_>, expected: &str) -> String {
+pub(super) fn wrong_type(value: &DeValue<'_>, expected: &str) -> String {
     let given = match value.type_str() {
         "string" => "a text",
         "integer" => "a whole number",

@@ -1,12 +1,13 @@
 //! Wires the parts, recovers what a crash left, serves, and drains.
 //!
-//! The order of the start: lock, catalog, store, recovery, queue, socket, and only then ready. The order of the end:
+//! The order of the start: lock, catalog, store, recovery, interrupted restores, queue, socket, and only then ready. The order of the end:
 //! socket, queue. Called by `main` and by the demonstration.
 
 mod listen;
 mod parts;
 mod recover;
 mod reload;
+mod settle;
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let store = recover::open_store(&config, &catalog, &clock)?;
     recover::reconcile(&catalog, &*store, &opened, &clock)?;
     let parts = parts::build(&config, catalog.clone(), store, clock.clone())?;
+    settle::settle_restores(&parts)?;
     let listener = listen::bind(&config.daemon.socket)?;
     let jobs = Arc::new(Jobs::new(parts));
     let runner = Arc::clone(&jobs);
@@ -61,13 +63,14 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let policy = Arc::new(RwLock::new(parts::policy(&config)));
     let socket = config.daemon.socket.clone();
     let reloader = Arc::new(Reloader::new(config, Arc::clone(&jobs), Arc::clone(&policy)));
-    let server = Server::new(Arc::clone(&queue), jobs, policy, Arc::<Reloader>::clone(&reloader));
+    let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), policy, Arc::<Reloader>::clone(&reloader));
     let status = Arc::new(StatusFile::beside(&socket, Arc::clone(&server)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = UnixListener::from_std(listener)?;
         status.write();
         notify(&[NotifyState::Ready]);
+        settle::start_applications(jobs.parts());
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
             tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue))),

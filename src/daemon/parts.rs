@@ -6,7 +6,7 @@ use crate::archive::Codec;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{self, Compression, Config, SourceSettings};
-use crate::job::{Parts, Settings};
+use crate::job::{Parts, Restores, Settings};
 use crate::server::Policy;
 use crate::source::{FileTree, FileTreeOptions, JsonFile, Source, SourceError};
 use crate::store::{Leases, Store};
@@ -18,7 +18,8 @@ pub(super) fn build(
     clock: Clock,
 ) -> Result<Parts, SourceError> {
     let (sources, settings) = (sources(config, &clock)?, settings(config));
-    Ok(Parts { catalog, store, leases: Leases::default(), clock, sources, settings })
+    let restores = Restores::new(&config.daemon.state_dir, clock.clone());
+    Ok(Parts { catalog, store, leases: Leases::default(), clock, sources, restores, settings })
 }
 
 /// The same parts with what another configuration says.
@@ -42,7 +43,14 @@ fn settings(config: &Config) -> Settings {
         Compression::None => Codec::None,
     };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Settings { codec, threads: config.backup.threads, min_free: config.backup.min_free, host }
+    Settings {
+        codec,
+        threads: config.backup.threads,
+        min_free: config.backup.min_free,
+        host,
+        keep_replaced: config.backup.keep_replaced,
+        hooks: config.hooks.clone(),
+    }
 }
 
 fn sources(config: &Config, clock: &Clock) -> Result<Vec<Arc<dyn Source>>, SourceError> {

@@ -1,12 +1,14 @@
 //! What a job is given.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::restore::Restores;
 use crate::archive::Codec;
 use crate::catalog::{Catalog, Job, JobError};
 use crate::clock::Clock;
-use crate::config::MinFree;
+use crate::config::{Hooks, MinFree};
 use crate::model::{BackupId, ErrorCode, Scope, SourceKind, SourceName};
 use crate::progress::Progress;
 use crate::source::Source;
@@ -25,6 +27,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The configured sources, in the order of the configuration.
     pub sources: Vec<Arc<dyn Source>>,
+    /// What restores leave on the disk so that none is ever half done.
+    pub restores: Restores,
     /// Decided values.
     pub settings: Settings,
 }
@@ -40,6 +44,10 @@ pub struct Settings {
     pub min_free: MinFree,
     /// Name of this host, for the metadata.
     pub host: String,
+    /// How long what a restore replaced is kept.
+    pub keep_replaced: Duration,
+    /// The site's own programs.
+    pub hooks: Hooks,
 }
 
 impl Parts {
@@ -97,11 +105,15 @@ pub struct JobContext<'a> {
     pub progress: &'a Progress,
     restored: Cell<Option<BackupId>>,
     safety: Cell<Option<BackupId>>,
+    notes: RefCell<Notes>,
 }
+
+/// What a job has to tell besides its outcome.
+type Notes = serde_json::Map<String, serde_json::Value>;
 
 impl<'a> JobContext<'a> {
     pub(super) const fn new(parts: &'a Parts, job: &'a Job, progress: &'a Progress) -> Self {
-        Self { parts, job, progress, restored: Cell::new(None), safety: Cell::new(None) }
+        Self { parts, job, progress, restored: Cell::new(None), safety: Cell::new(None), notes: RefCell::default() }
     }
 
     /// Begins a phase, and is the place where cancellation is seen between two.
@@ -120,6 +132,15 @@ impl<'a> JobContext<'a> {
     /// Notes the safety backup, so that a failed job says it too.
     pub(super) fn note_safety(&self, id: BackupId) {
         self.safety.set(Some(id));
+    }
+
+    /// Notes what the job's result is to tell, however it ends.
+    pub(super) fn note(&self, name: &str, value: impl Into<serde_json::Value>) {
+        self.notes.borrow_mut().insert(name.to_owned(), value.into());
+    }
+
+    pub(super) fn take_notes(&self) -> Notes {
+        self.notes.take()
     }
 
     pub(super) const fn restored_backup(&self) -> Option<BackupId> {

@@ -136,7 +136,9 @@ impl From<StageError> for JobError {
             StageError::Read(error) => return error.into(),
             StageError::Cancelled(cancelled) => return cancelled.into(),
             StageError::Damaged { .. } => (ErrorCode::Corruption, "choose another backup: `carelogctl list`"),
-            StageError::NotInBackup { .. } => (ErrorCode::NotFound, "`carelogctl show BACKUP` lists what it holds"),
+            StageError::NotInBackup { .. } | StageError::NoSuchMember { .. } => {
+                (ErrorCode::NotFound, "`carelogctl show BACKUP` lists what it holds")
+            }
             StageError::Io { error: ref cause, .. } => (ErrorCode::Failed, hint_of(cause)),
             StageError::Mismatch { .. } | StageError::NotDurable { .. } => (ErrorCode::Failed, ""),
         };

@@ -6,6 +6,7 @@
 mod backup;
 mod context;
 mod failure;
+mod hooks;
 mod prune;
 mod restore;
 mod restore_to;
@@ -19,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
-pub use restore::RestorePlan;
+pub use restore::{Recovered, RestorePlan, Restores, Trouble};
 pub use runner::Runner;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};
@@ -61,10 +62,13 @@ impl Runner for Jobs {
             JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),
             JobSpec::Prune(spec) => prune::run(&cx, spec).map(JobEnd::from),
         };
-        ended.unwrap_or_else(|error| {
+        let mut ended = ended.unwrap_or_else(|error| {
             let backup_id = cx.restored_backup();
             let safety_backup_id = cx.safety_backup();
             JobOutcome { backup_id, safety_backup_id, ..JobOutcome::ended_by(error) }.into()
-        })
+        });
+        ended.outcome.notes.extend(cx.take_notes());
+        parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+        ended
     }
 }

@@ -120,6 +120,12 @@ fn problems(
     if let Err(error) = parts.store.check() {
         say(Severity::Critical, error.to_string(), "mount the backup disk");
     }
+    for trouble in parts.restores.troubles() {
+        // Its words name paths, which are for the log and the job.
+        let what = format!("the restore by job {} is not settled: live data may be half old and half new", trouble.job);
+        let next = format!("carelogctl job show {}; remove the cause, then restart carelogd", trouble.job);
+        say(Severity::Critical, what, &next);
+    }
     for source in sources {
         match (source.age_seconds, source.rpo_seconds) {
             (None, _) => {

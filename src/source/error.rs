@@ -128,6 +128,12 @@ pub enum StageError {
         /// The source.
         name: String,
     },
+    /// The archive does not hold what was asked for.
+    #[error("the backup does not hold {member}: `show` lists what it holds")]
+    NoSuchMember {
+        /// As asked for; control characters escaped.
+        member: String,
+    },
     /// What was written is not what was meant.
     #[error("{member}: {reason}")]
     Mismatch {

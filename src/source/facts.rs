@@ -1,11 +1,12 @@
 //! What `stat` says, in our types and independent of the machine's field widths.
 
 use rustix::fs::{FileType, Stat};
+use serde::{Deserialize, Serialize};
 
 use crate::archive::Mtime;
 
 /// Which thing on this machine: outlives renaming, not the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// `st_dev`.
     pub device: u64,
@@ -28,7 +29,7 @@ pub(super) struct Facts {
     pub(super) allocated_bytes: u64,
     pub(super) has_other_names: bool,
     pub(super) mtime: Mtime,
-    ctime: Mtime,
+    pub(super) ctime: Mtime,
 }
 
 impl Facts {

@@ -1,20 +1,25 @@
 //! What is backed up: one trait, [`Source`], with the steps check → snapshot → stage → commit → undo, and its kinds.
 //!
 //! A source knows where its live data is and how to read and replace it. It knows nothing of jobs, schedules or where
-//! archives are kept. It never changes live data outside [`Staged::commit`] and [`Staged::undo`], and it never leaves
-//! anything out of a backup without a warning that names it. Jobs call it.
+//! archives are kept. It never changes live data outside [`Staged::commit`], [`Staged::undo`] and what a
+//! [`SwapRecord`] does, and it never leaves anything out of a backup without a warning that names it. Jobs call it.
 
 mod apply;
 mod attributes;
 mod error;
+mod escaped_path;
 mod facts;
 pub mod file_tree;
 pub mod json_file;
 mod place;
+mod request;
+mod selection;
 mod shortfalls;
 mod shown;
 mod sink;
+mod steps;
 mod swap;
+mod swap_record;
 #[cfg(test)]
 mod testing;
 mod warnings;
@@ -29,10 +34,13 @@ pub use file_tree::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
 pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;
+pub use request::{SafetyBackup, StageRequest};
 pub use swap::SwapMethod;
+pub use swap::root_metadata::RootMetadata;
+pub use swap_record::{EntriesSwap, EntrySwap, Generation, RecordedSwap, RootSwap, SwapRecord};
 
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
-use crate::model::{SourceKind, SourceName};
+use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
 
 /// One thing that is backed up.
@@ -58,27 +66,45 @@ pub trait Source: Send + Sync + Debug {
     /// [`SnapshotError`]; what could not be read of a tree is a warning in the summary instead.
     fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError>;
 
-    /// What a restore from `archive` would do. Changes nothing.
+    /// What a restore of `paths` (as in [`StageRequest::paths`]) from `archive` would do. Leaves everything as it is; to
+    /// know what the file system can, it makes and removes two empty files where it would stage.
     ///
     /// # Errors
-    /// [`StageError::Source`] with [`SourceError::Refused`] when the live place cannot be swapped.
-    fn plan(&self, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError>;
+    /// [`StageError::Source`] with [`SourceError::Refused`] when the live place cannot be swapped;
+    /// [`StageError::NoSuchMember`].
+    fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError>;
 
-    /// Lays the restore point out beside the live data, every byte checked against its SHA-256. After an error nothing of
-    /// it is left.
+    /// Lays the restore point out beside the live data, every byte that comes from the archive checked against its
+    /// SHA-256. After an error nothing of it is left.
     ///
     /// # Errors
     /// [`StageError`].
-    fn stage(&self, archive: &Arc<ArchiveReader>, progress: &Progress) -> Result<Box<dyn Staged>, StageError>;
+    fn stage(
+        &self,
+        archive: &Arc<ArchiveReader>,
+        request: &StageRequest<'_>,
+        progress: &Progress,
+    ) -> Result<Box<dyn Staged>, StageError>;
+
+    /// Removes what lies beside the live data after a crash while `job` staged. Only for a job of which no [`SwapRecord`]
+    /// was written down: afterwards the same place may hold what was replaced. Never touches live data.
+    ///
+    /// # Errors
+    /// [`StageError`]; what could be removed is gone.
+    fn sweep_staging(&self, job: JobId) -> Result<(), StageError>;
 }
 
 /// A restore point laid out beside the live data of its source, ready to take its place.
 ///
+/// The steps in order: [`validate`](Self::validate); the application is stopped;
+/// [`changed_since_safety`](Self::changed_since_safety); [`bring_up_to_date`](Self::bring_up_to_date);
+/// [`record`](Self::record) is written down durably; [`commit`](Self::commit); [`compare`](Self::compare).
+///
 /// Dropping it changes nothing on disk: dropped after a commit, the replaced data stays at [`Staged::aside`].
 pub trait Staged: Send + Debug {
-    /// The roots that [`Staged::commit`] exchanges. A journal records them first: which of the two is live tells after a
-    /// crash whether the exchange happened.
-    fn identities(&self) -> Identities;
+    /// Everything that recovery needs to finish the swap or to take it back, without the archive.
+    /// [`bring_up_to_date`](Self::bring_up_to_date) may change it: what counts is the last record before the commit.
+    fn record(&self) -> SwapRecord;
 
     /// What lies beside the live data: before the commit the staged copy, after it what was replaced, if there was any.
     fn aside(&self) -> PathBuf;
@@ -86,17 +112,31 @@ pub trait Staged: Send + Debug {
     /// What could not be laid out as it was, each naming the thing.
     fn warnings(&self) -> &[String];
 
-    /// Reads back what was staged and compares it with the manifest: SHA-256 and metadata.
+    /// Holds what was staged against the manifest: metadata of everything, SHA-256 of all that came from the archive.
     ///
     /// # Errors
     /// [`StageError::Mismatch`] naming the first difference.
     fn validate(&mut self, progress: &Progress) -> Result<(), StageError>;
 
-    /// Puts the staged data in place of the live data, durably. What the backup left out by configuration is taken over
-    /// from the live data first.
+    /// What is live and not as the safety backup holds it, each named; empty when nothing changed, or when there is no
+    /// safety backup. To be called when nobody writes any more.
     ///
     /// # Errors
-    /// [`StageError`]; the live data is then as it was, except after [`StageError::NotDurable`].
+    /// [`StageError`].
+    fn changed_since_safety(&mut self, progress: &Progress) -> Result<Vec<String>, StageError>;
+
+    /// Makes what is staged what has to be live: what was taken from the live data and changed since comes from the
+    /// archive, and what the restore is to leave alone is taken over from the live data as it is now. To be called when
+    /// nobody writes any more; [`commit`](Self::commit) does it itself if it was not.
+    ///
+    /// # Errors
+    /// [`StageError`]; the live data is untouched.
+    fn bring_up_to_date(&mut self, progress: &Progress) -> Result<(), StageError>;
+
+    /// Puts the staged data in place of the live data, durably.
+    ///
+    /// # Errors
+    /// [`StageError`]; where the swap takes several steps it may be half done: [`Staged::undo`] takes it back.
     fn commit(&mut self) -> Result<(), StageError>;
 
     /// Compares what is live after the commit with the manifest, without reading a tree's content again.
@@ -114,7 +154,7 @@ pub trait Staged: Send + Debug {
     /// Removes what lies at [`Staged::aside`].
     ///
     /// # Errors
-    /// [`StageError::Io`]; what could be removed is gone.
+    /// [`StageError`]; what could be removed is gone.
     fn discard(self: Box<Self>) -> Result<(), StageError>;
 }
 
@@ -159,15 +199,6 @@ pub struct SourcePlan {
     pub bytes: u64,
     /// What a person should know before saying yes.
     pub notes: Vec<String>,
-}
-
-/// The inodes of both roots of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identities {
-    /// What was live when it was staged; `None` when nothing was.
-    pub live: Option<Identity>,
-    /// What was staged.
-    pub staged: Identity,
 }
 
 /// The result of comparing live data with what was meant.

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use uuid::Uuid;
 
-use super::error::SourceError;
-use super::facts::Facts;
+use super::error::{SourceError, StageError};
+use super::facts::{Facts, Identity};
+use super::file_tree::remove::remove_tree;
+use crate::model::JobId;
 
 /// Longest name that Linux file systems take, in bytes.
 const NAME_MAX: usize = 255;
@@ -63,19 +64,39 @@ impl Place {
         }
     }
 
+    /// Which folder it is in.
+    pub(super) fn parent_identity(&self) -> Result<Identity, SourceError> {
+        let stat = rustix::fs::fstat(&self.parent).map_err(|error| self.failed("looking at the folder of", error))?;
+        Ok(Facts::from(&stat).identity)
+    }
+
     /// As an error about this place.
     pub(super) fn failed(&self, doing: &'static str, error: impl Into<io::Error>) -> SourceError {
         SourceError::Io { doing, path: self.path.clone(), error: error.into() }
     }
 
-    /// A fresh name beside this one, on the same file system: `.NAME.carelog-restore-` and twelve random digits.
-    pub(super) fn fresh_sibling(&self) -> CString {
-        let tag = Uuid::now_v7().simple().to_string();
-        let ending = [STAGED_MARK, &tag.as_bytes()[20..]].concat();
+    /// The name beside this one under which `job` stages: `.NAME.carelog-restore-JOB`, with room for a third name.
+    pub(super) fn staging_name(&self, job: JobId) -> CString {
+        let ending = [STAGED_MARK, job.to_string().as_bytes()].concat();
         let kept = self.name.as_bytes();
-        let kept = &kept[..kept.len().min(NAME_MAX - 1 - ending.len())];
+        let kept = &kept[..kept.len().min(NAME_MAX - 1 - ending.len() - THIRD.len())];
         // None of the parts holds a NUL; an empty name would be refused by the kernel.
         CString::new([b".", kept, &ending].concat()).unwrap_or_default()
+    }
+
+    /// Removes the file or tree `name` beside this one, if it is there.
+    pub(super) fn remove_sibling(&self, name: &CStr) -> Result<(), StageError> {
+        let failed = |error: Errno| StageError::Io {
+            doing: "removing",
+            path: self.sibling_path(name).display().to_string(),
+            error: error.into(),
+        };
+        match rustix::fs::statat(&self.parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if Facts::from(&stat).kind == FileType::Directory => remove_tree(self.parent.as_fd(), name),
+            Ok(_) => rustix::fs::unlinkat(&self.parent, name, AtFlags::empty()).map_err(failed),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// The path of a sibling, for messages.
@@ -88,9 +109,20 @@ impl Place {
 /// What stands between the name of the live thing and the random digits in the name of what is staged or was replaced.
 const STAGED_MARK: &[u8] = b".carelog-restore-";
 
+/// Ends the name that a thing has between its two places where names cannot be exchanged.
+const THIRD: &[u8] = b".swap";
+
+/// The folder within a root in which is staged what is swapped entry by entry.
+pub(super) const INNER: &CStr = c".carelog-restore";
+
+/// The third name that belongs to the staging name `name`.
+pub(super) fn third_name_of(name: &CStr) -> CString {
+    CString::new([name.to_bytes(), THIRD].concat()).unwrap_or_default()
+}
+
 /// Whether a name is one that staging gives. Such things are never backed up: they are copies of a source, or its past.
 pub(super) fn is_staging_name(name: &[u8]) -> bool {
-    name == b".carelog-restore"
+    name == INNER.to_bytes()
         || name.starts_with(b".") && name.windows(STAGED_MARK.len()).any(|window| window == STAGED_MARK)
 }
 
@@ -102,10 +134,13 @@ mod tests {
     fn a_staged_sibling_is_recognised_and_fits_whatever_the_name() {
         for name in ["studies", &"x".repeat(NAME_MAX)] {
             let place = Place::of(&Path::new("/tmp").join(name)).unwrap();
-            let sibling = place.fresh_sibling();
-            assert!(sibling.to_bytes().len() <= NAME_MAX);
+            let job = JobId::generate();
+            let sibling = place.staging_name(job);
+            assert!(third_name_of(&sibling).to_bytes().len() <= NAME_MAX);
             assert!(is_staging_name(sibling.to_bytes()), "{sibling:?}");
-            assert_ne!(sibling, place.fresh_sibling());
+            assert!(sibling.to_bytes().ends_with(job.to_string().as_bytes()));
+            assert_eq!(sibling, place.staging_name(job));
+            assert_ne!(sibling, place.staging_name(JobId::generate()));
         }
         assert!(!is_staging_name(b"studies"));
         assert!(!is_staging_name(b"my.carelog-restore-notes"));

@@ -38,6 +38,7 @@ pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Resul
         fsio::free_space(parent).ok().map(|space| space.free_bytes)
     };
     let free_bytes = plan.sources.iter().filter_map(free).min();
+    let instructions = instructions(&plan);
     parts.store.check()?;
     Ok(rpc::RestorePlan {
         backup: backup(&plan.record),
@@ -47,13 +48,31 @@ pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Resul
         needed_bytes,
         free_bytes,
         estimate_seconds: None,
-        instructions: vec![
-            "Stop the application that writes to these sources before you confirm; start it again afterwards."
-                .to_owned(),
-            "Services and containers that mount a restored folder have to be restarted: they still see the old one."
-                .to_owned(),
-        ],
+        instructions,
     })
+}
+
+/// What people have to do, or should know that it is done.
+fn instructions(plan: &RestorePlan) -> Vec<String> {
+    let mut lines = Vec::new();
+    if plan.stops_application {
+        let probed = match &plan.probes[..] {
+            [] => String::new(),
+            probes => format!(" and probed ({}); if a probe fails, the restore is taken back", probes.join(", ")),
+        };
+        lines.push(format!("The application is stopped before anything is replaced, and started afterwards{probed}."));
+    } else {
+        lines.push(
+            "Stop the application that writes to these sources before you confirm; start it again afterwards. \
+             (stop_application and start_application in [hooks] of the configuration do it for you.)"
+                .to_owned(),
+        );
+    }
+    lines.push(
+        "Services and containers that mount a restored folder have to be restarted: they still see the old one."
+            .to_owned(),
+    );
+    lines
 }
 
 fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
@@ -62,7 +81,8 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
         name: source.name.to_string(),
         kind: source_kind(source.kind),
         method: match source.method {
-            SwapMethod::ExchangeRoot => RestoreMethod::Exchange,
+            SwapMethod::ExchangeRoot | SwapMethod::RenameRoot => RestoreMethod::Exchange,
+            SwapMethod::ExchangeEntries | SwapMethod::RenameEntries => RestoreMethod::ExchangeEntries,
         },
         destination: Octets::from_path(&source.destination),
         added: Change { files: source.added, bytes: source.bytes },

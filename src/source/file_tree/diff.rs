@@ -32,6 +32,14 @@ pub(super) enum Difference<'d> {
 }
 
 impl Difference<'_> {
+    /// The member path.
+    pub(super) fn path(&self) -> &[u8] {
+        match self {
+            Self::OnlyInBackup(entry) | Self::Changed { entry, .. } => &entry.path,
+            Self::OnlyLive { path } | Self::Excluded { path } => path,
+        }
+    }
+
     /// The member and what is different about it, of what is live as against the backup.
     pub(super) fn in_words(&self) -> (String, String) {
         match self {

@@ -10,18 +10,19 @@ mod diff;
 mod exclude;
 pub mod extract;
 mod listing;
-mod mounts;
 mod open;
 mod plan;
-mod remove;
+mod record;
+pub(in crate::source) mod remove;
 mod snapshot;
 mod stage;
 #[cfg(test)]
 mod tests;
 mod validate;
 mod walk;
+mod wanted;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,9 +32,11 @@ use rustix::io::Errno;
 use self::exclude::Rules;
 use super::error::{SnapshotError, SourceError, StageError};
 use super::facts::Facts;
-use super::{CheckReport, Source, SourcePlan, Staged};
+use super::place::Place;
+use super::swap::site::sweep;
+use super::{CheckReport, Source, SourcePlan, StageRequest, Staged};
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
-use crate::model::{SourceKind, SourceName};
+use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
 
 /// How a tree is read.
@@ -103,12 +106,29 @@ impl Source for FileTree {
         snapshot::snapshot(self, writer, progress)
     }
 
-    fn plan(&self, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
-        plan::plan(self, archive, progress)
+    fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError> {
+        plan::plan(self, archive, paths, progress)
     }
 
-    fn stage(&self, archive: &Arc<ArchiveReader>, progress: &Progress) -> Result<Box<dyn Staged>, StageError> {
-        Ok(Box::new(stage::StagedTree::lay_out(self, archive, progress)?))
+    fn stage(
+        &self,
+        archive: &Arc<ArchiveReader>,
+        request: &StageRequest<'_>,
+        progress: &Progress,
+    ) -> Result<Box<dyn Staged>, StageError> {
+        let method = plan::method_for(self)?;
+        Ok(Box::new(stage::StagedTree::lay_out(self, archive, request, method, progress)?))
+    }
+
+    fn sweep_staging(&self, job: JobId) -> Result<(), StageError> {
+        let place = match Place::of(&self.root) {
+            Ok(place) => place,
+            // With the folder above it nothing of ours can be there either.
+            Err(SourceError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let live = plan::live_root(&self.root)?;
+        sweep(&place, live.as_ref().map(|(root, _)| root.as_fd()), job)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Says what a restore of a tree would do, and refuses where it could not be done whole.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use super::super::SourcePlan;
@@ -8,11 +8,12 @@ use super::super::error::{SourceError, StageError};
 use super::super::facts::Facts;
 use super::super::place::Place;
 use super::super::swap::SwapMethod;
+use super::super::swap::choose::{Live, choose};
 use super::diff::{Difference, differences};
 use super::exclude::Rules;
-use super::mounts;
+use super::wanted::Wanted;
 use super::{FileTree, open_root};
-use crate::archive::{ArchiveReader, EntryKind, SourceMetadata, SourceSummary};
+use crate::archive::{ArchiveReader, Entry, EntryKind, SourceMetadata, SourceSummary};
 use crate::model::SourceKind;
 use crate::progress::Progress;
 
@@ -39,25 +40,42 @@ impl<'a> Held<'a> {
     }
 }
 
-pub(super) fn plan(tree: &FileTree, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
-    refuse_mounts(&tree.root)?;
+pub(super) fn plan(
+    tree: &FileTree,
+    archive: &ArchiveReader,
+    paths: &[Vec<u8>],
+    progress: &Progress,
+) -> Result<SourcePlan, StageError> {
+    let method = method_for(tree)?;
     let held = Held::of(tree, archive)?;
+    let prefix = held.metadata.member();
+    let wanted = Wanted::find(archive, prefix.as_bytes(), paths)?;
     let live = live_root(&tree.root)?;
     let mut notes = Vec::new();
-    if live.is_none() {
-        notes.push(format!("{} does not exist and is made", tree.root.display()));
-    } else {
-        notes.push(
+    match (&live, method.is_by_entry()) {
+        (None, _) => notes.push(format!("{} does not exist and is made", tree.root.display())),
+        (Some(_), true) => notes.push(
+            "the folder is a mount point or the one above it cannot be written, so its entries are replaced one by one; \
+             services and containers that hold one of them open go on seeing the replaced data until they are restarted"
+                .to_owned(),
+        ),
+        (Some(_), false) => notes.push(
             "services and containers that hold this folder open or mount it go on seeing the replaced data until they \
              are restarted"
                 .to_owned(),
-        );
+        ),
     }
     let mut tally = Tally::default();
-    let prefix = held.metadata.member();
-    let entries = archive.entries(prefix.as_bytes());
+    let mut bytes = 0;
+    let entries = wanted.entries(archive).inspect(|entry| {
+        if let Ok(Entry { kind: EntryKind::File(content), .. }) = entry {
+            bytes += content.size;
+        }
+    });
     differences(live, prefix.as_bytes(), &held.rules, true, entries, progress, &mut |difference| {
-        tally.count(&difference);
+        if wanted.has(difference.path()) {
+            tally.count(&difference);
+        }
     })?;
     if tally.excluded > 0 {
         notes.push(format!(
@@ -75,14 +93,21 @@ pub(super) fn plan(tree: &FileTree, archive: &ArchiveReader, progress: &Progress
     Ok(SourcePlan {
         name: tree.name.clone(),
         kind: SourceKind::Files,
-        method: SwapMethod::ExchangeRoot,
+        method,
         destination: tree.root.clone(),
         added: tally.added,
         changed: tally.changed,
         removed: tally.removed,
-        bytes: held.summary.map_or(0, |summary| summary.size_bytes),
+        bytes,
         notes,
     })
+}
+
+/// How the tree can be swapped now.
+pub(super) fn method_for(tree: &FileTree) -> Result<SwapMethod, SourceError> {
+    let live = live_root(&tree.root)?;
+    let kind = live.as_ref().map_or(Live::File, |(root, _)| Live::Tree(root.as_fd()));
+    choose(&Place::of(&tree.root)?, kind)
 }
 
 /// The live root, if there is one. Something else in its place is an error: it would be exchanged unseen.
@@ -91,21 +116,6 @@ pub(super) fn live_root(root: &Path) -> Result<Option<(OwnedFd, Facts)>, SourceE
         None => Ok(None),
         Some(_) => open_root(root).map(Some),
     }
-}
-
-/// A tree with a mount at its root or below cannot be exchanged whole.
-pub(super) fn refuse_mounts(root: &Path) -> Result<(), SourceError> {
-    let points = mounts::at_or_below(root)?;
-    let Some(first) = points.first() else { return Ok(()) };
-    let more = if points.len() > 1 { format!(" (and {} more)", points.len() - 1) } else { String::new() };
-    Err(SourceError::Refused {
-        path: root.to_owned(),
-        reason: format!(
-            "{}{more} is a mount point, and a tree that is one or holds one cannot be exchanged whole; unmount it, or \
-             restore with --to into another folder",
-            first.display()
-        ),
-    })
 }
 
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::listing::Listing;
 /// Removes the directory `name` in `parent` with everything below it. That it is not there is fine.
 ///
 /// Stops at the first thing that cannot be removed, a mount point above all.
-pub(super) fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), StageError> {
+pub(in crate::source) fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), StageError> {
     let root = match open(parent, name) {
         Ok(root) => root,
         Err(Errno::NOENT) => return Ok(()),

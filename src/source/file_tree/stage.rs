@@ -1,29 +1,31 @@
 //! A tree laid out beside the live one, and what is done with it: validate, swap, compare, undo, discard.
 
-use std::ffi::CStr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustix::fs::{Gid, Mode, OFlags, Uid};
-
-use super::super::apply::drop_inherited_acls;
-use super::super::error::{SourceError, StageError};
-use super::super::facts::Facts;
+use super::super::error::StageError;
 use super::super::place::Place;
 use super::super::shown::shown;
-use super::super::swap::Swap;
-use super::super::{Comparison, Identities, Staged};
+use super::super::steps;
+use super::super::swap::SwapMethod;
+use super::super::swap::root_metadata::RootMetadata;
+use super::super::swap::site::Site;
+use super::super::swap::swapping::Swapping;
+use super::super::swap_record::SwapRecord;
+use super::super::{Comparison, SafetyBackup, StageRequest, Staged};
 use super::FileTree;
-use super::carry::carry_over;
+use super::carry::{Kept, carry_over};
 use super::diff::{Difference, differences};
 use super::exclude::Rules;
 use super::extract::{ExtractOptions, Extraction};
 use super::open_root;
-use super::plan::{Held, live_root, refuse_mounts};
-use super::remove::remove_tree;
+use super::plan::{Held, live_root};
+use super::record::{Recording, record_of};
 use super::validate::validate;
+use super::wanted::Wanted;
 use crate::archive::{ArchiveReader, Entry, ReadError};
+use crate::model::SourceName;
 use crate::progress::Progress;
 
 /// So many differences are named.
@@ -32,12 +34,21 @@ const NAMED: usize = 100;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct StagedTree {
+    name: SourceName,
     archive: Arc<ArchiveReader>,
     root: PathBuf,
-    prefix: Vec<u8>,
+    place: Place,
+    site: Site,
+    method: SwapMethod,
+    wanted: Wanted,
     /// Of the time of the backup.
     rules: Rules,
-    swap: Swap,
+    /// What the root has to carry; `None` when it is not what the restore is about.
+    new_root: Option<RootMetadata>,
+    safety: Option<SafetyBackup>,
+    threads: usize,
+    swap: Swapping,
+    is_up_to_date: bool,
     warnings: Vec<String>,
     /// Whether owners and extended attributes could all be set.
     exact: bool,
@@ -48,53 +59,57 @@ impl StagedTree {
     pub(super) fn lay_out(
         tree: &FileTree,
         archive: &Arc<ArchiveReader>,
+        request: &StageRequest<'_>,
+        method: SwapMethod,
         progress: &Progress,
     ) -> Result<Self, StageError> {
-        refuse_mounts(&tree.root)?;
-        live_root(&tree.root)?;
         let held = Held::of(tree, archive)?;
         let prefix = held.metadata.member().into_bytes();
+        let wanted = Wanted::find(archive, &prefix, &request.paths)?;
+        let live = live_root(&tree.root)?;
         let place = Place::of(&tree.root)?;
-        let staged_name = place.fresh_sibling();
-        let laid_out = make_private(&place, &staged_name).and_then(|staged| {
-            let options = ExtractOptions { threads: 0, strip: prefix.clone(), partial: false, sync: true };
-            let entries = with_root(archive.entries(&prefix), &prefix);
-            crate::failpoint::pass("source.tree.begun").map_err(|error| place.failed("staging beside", error))?;
-            let report = Extraction::new(archive, staged.as_fd(), options, progress).run(entries)?;
-            crate::failpoint::pass("source.tree.laid_out").map_err(|error| place.failed("staging beside", error))?;
-            let facts = Facts::from(&rustix::fs::fstat(&staged).map_err(|error| place.failed("looking at", error))?);
-            Ok((report, facts.identity))
+        let site = Site::of(&place, live.as_ref().map(|(root, _)| root.as_fd()), method, request.job)?;
+        let laid_out = extract_into(&site, method, archive, &wanted, request.threads, progress).and_then(|warnings| {
+            let root = archive.entry(&prefix)?;
+            let new_root = root.filter(|_| wanted.is_everything()).map(|entry| RootMetadata::from(&entry.meta));
+            let recording = Recording { name: &tree.name, place: &place, site: &site, method, wanted: &wanted };
+            let record = record_of(recording, &held.rules, new_root.as_ref())?;
+            Ok((warnings, new_root, record))
         });
         match laid_out {
-            Ok((report, identity)) => Ok(Self {
+            Ok((warnings, new_root, record)) => Ok(Self {
+                name: tree.name.clone(),
                 archive: Arc::clone(archive),
                 root: tree.root.clone(),
-                prefix,
+                place,
+                site,
+                method,
+                wanted,
                 rules: held.rules,
-                swap: Swap::new(place, staged_name, identity)?,
-                exact: report.warnings.is_empty(),
-                warnings: report.warnings,
+                new_root,
+                safety: request.safety.cloned(),
+                threads: request.threads,
+                swap: Swapping::new(record),
+                is_up_to_date: false,
+                exact: warnings.is_empty(),
+                warnings,
             }),
             Err(error) => {
                 // The first error is the one to report; what cannot be removed now is found by its name.
-                if let Err(also) = remove_tree(place.parent(), &staged_name) {
-                    tracing::warn!(path = %place.sibling_path(&staged_name).display(), %also, "a partly staged tree stays");
+                if let Err(also) = site.remove() {
+                    tracing::warn!(path = %site.path().display(), %also, "a partly staged tree stays");
                 }
                 Err(error)
             }
         }
     }
 
-    fn open_staged(&self) -> Result<OwnedFd, StageError> {
-        let place = self.swap.place();
-        open_sibling(place, self.swap.staged_name()).map_err(StageError::from)
-    }
-
-    /// What the backup left out by configuration comes along.
-    fn carry_over(&mut self) -> Result<(), StageError> {
+    /// What the restore is to leave alone comes along.
+    fn carry_over(&mut self, progress: &Progress) -> Result<(), StageError> {
         let Some(live) = live_root(&self.root)? else { return Ok(()) };
-        let staged = self.open_staged()?;
-        let carried = carry_over(live, staged.as_fd(), &self.prefix, &self.rules)?;
+        let staged = self.site.open()?;
+        let kept = Kept { rules: &self.rules, wanted: &self.wanted, by_entry: self.method.is_by_entry() };
+        let carried = carry_over(live, staged.as_fd(), kept, progress)?;
         self.warnings.extend(carried.warnings);
         if carried.left > 0 {
             self.warnings.push(format!(
@@ -104,19 +119,19 @@ impl StagedTree {
             ));
         }
         if carried.kept > 0 {
-            rustix::fs::syncfs(&staged).map_err(|error| self.swap.place().failed("making durable", error))?;
+            rustix::fs::syncfs(&staged).map_err(|error| self.place.failed("making durable", error))?;
         }
         Ok(())
     }
 }
 
 impl Staged for StagedTree {
-    fn identities(&self) -> Identities {
-        self.swap.identities()
+    fn record(&self) -> SwapRecord {
+        self.swap.record().clone()
     }
 
     fn aside(&self) -> PathBuf {
-        self.swap.aside()
+        self.site.path().to_owned()
     }
 
     fn warnings(&self) -> &[String] {
@@ -124,18 +139,40 @@ impl Staged for StagedTree {
     }
 
     fn validate(&mut self, progress: &Progress) -> Result<(), StageError> {
-        let staged = self.open_staged()?;
-        validate(&self.archive, &staged, &self.prefix, self.exact, progress)
+        let staged = self.site.open()?;
+        validate(&self.archive, &staged, &self.wanted, self.exact, progress)
+    }
+
+    fn changed_since_safety(&mut self, progress: &Progress) -> Result<Vec<String>, StageError> {
+        progress.check_cancelled()?;
+        let Some(_safety) = &self.safety else { return Ok(Vec::new()) };
+        Ok(Vec::new())
+    }
+
+    fn bring_up_to_date(&mut self, progress: &Progress) -> Result<(), StageError> {
+        if self.is_up_to_date {
+            return Ok(());
+        }
+        self.carry_over(progress)?;
+        let recording = Recording {
+            name: &self.name,
+            place: &self.place,
+            site: &self.site,
+            method: self.method,
+            wanted: &self.wanted,
+        };
+        let record = record_of(recording, &self.rules, self.new_root.as_ref())?;
+        self.swap.replace_record(record);
+        self.is_up_to_date = true;
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), StageError> {
-        if self.swap.is_committed() {
-            return Ok(());
+        if !self.is_up_to_date {
+            // Not to be cancelled half-way through a swap of several sources.
+            self.bring_up_to_date(&Progress::default())?;
         }
-        refuse_mounts(&self.root)?;
-        self.carry_over()?;
-        crate::failpoint::pass("source.tree.exchange")
-            .map_err(|error| self.swap.place().failed("exchanging", error))?;
+        steps::pass("source.tree.exchange").map_err(|error| self.place.failed("exchanging", error))?;
         self.swap.commit()
     }
 
@@ -144,7 +181,7 @@ impl Staged for StagedTree {
         let mut more = 0_u64;
         let mut note = |difference: Difference<'_>| {
             // Left out of the backup and taken over, or made since: none of its business.
-            if matches!(difference, Difference::Excluded { .. }) {
+            if matches!(difference, Difference::Excluded { .. }) || !self.wanted.has(difference.path()) {
                 return;
             }
             if comparison.differences.len() < NAMED {
@@ -155,8 +192,9 @@ impl Staged for StagedTree {
             }
         };
         let live = open_root(&self.root)?;
-        let entries = self.archive.entries(&self.prefix);
-        let count = differences(Some(live), &self.prefix, &self.rules, self.exact, entries, progress, &mut note)?;
+        let entries = self.wanted.entries(&self.archive);
+        let count =
+            differences(Some(live), self.wanted.prefix(), &self.rules, self.exact, entries, progress, &mut note)?;
         comparison.entries = count;
         if more > 0 {
             comparison.differences.push(format!("and {more} more differences"));
@@ -169,10 +207,7 @@ impl Staged for StagedTree {
     }
 
     fn discard(self: Box<Self>) -> Result<(), StageError> {
-        if !self.swap.has_aside() {
-            return Ok(());
-        }
-        remove_tree(self.swap.place().parent(), self.swap.staged_name())
+        self.swap.record().discard_aside()
     }
 }
 
@@ -192,20 +227,21 @@ fn with_root(
     objection.into_iter().chain(entries)
 }
 
-/// Makes the folder that is staged in: for us alone, and without what its parent would hand down.
-fn make_private(place: &Place, name: &CStr) -> Result<OwnedFd, StageError> {
-    let failed = |error: rustix::io::Errno| place.failed("making a staging folder beside", error);
-    rustix::fs::mkdirat(place.parent(), name, Mode::RWXU).map_err(failed)?;
-    let staged = open_sibling(place, name)?;
-    drop_inherited_acls(staged.as_fd()).map_err(failed)?;
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    rustix::fs::fchown(&staged, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(failed)?;
-    rustix::fs::fchmod(&staged, Mode::RWXU).map_err(failed)?;
-    Ok(staged)
-}
-
-fn open_sibling(place: &Place, name: &CStr) -> Result<OwnedFd, SourceError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(place.parent(), name, flags, Mode::empty())
-        .map_err(|error| place.failed("opening the staging folder beside", error))
+/// Extracts what is wanted into a new folder at `site`; returns the warnings.
+fn extract_into(
+    site: &Site,
+    method: SwapMethod,
+    archive: &ArchiveReader,
+    wanted: &Wanted,
+    threads: usize,
+    progress: &Progress,
+) -> Result<Vec<String>, StageError> {
+    let failed = |error| StageError::Io { doing: "staging in", path: site.path().display().to_string(), error };
+    let staged = site.make(method)?;
+    steps::pass("source.tree.begun").map_err(failed)?;
+    let options = ExtractOptions { threads, strip: wanted.prefix().to_vec(), partial: false, sync: true };
+    let entries = with_root(wanted.entries(archive), wanted.prefix());
+    let report = Extraction::new(archive, staged.as_fd(), options, progress).run(entries)?;
+    steps::pass("source.tree.laid_out").map_err(failed)?;
+    Ok(report.warnings)
 }

@@ -18,6 +18,7 @@ use super::diff::{Difference, differences};
 use super::exclude::Rules;
 use super::extract::paths::split_name;
 use super::open::directory_beneath;
+use super::wanted::Wanted;
 use crate::archive::{ArchiveReader, Content, Entry, EntryKind, Segment};
 use crate::model::Sha256;
 use crate::progress::Progress;
@@ -28,7 +29,7 @@ const BATCH: usize = 256;
 /// Read per system call.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Compares the tree at `root` with the entries below `prefix`. `exact` is whether owners and extended attributes could be
+/// Compares the tree at `root` with the entries that are `wanted`. `exact` is whether owners and extended attributes could be
 /// set at all.
 ///
 /// # Errors
@@ -36,11 +37,12 @@ const BUFFER_BYTES: usize = 256 * 1024;
 pub(super) fn validate(
     archive: &ArchiveReader,
     root: &OwnedFd,
-    prefix: &[u8],
+    wanted: &Wanted,
     exact: bool,
     progress: &Progress,
 ) -> Result<(), StageError> {
-    validate_structure(archive, root, prefix, exact, progress)?;
+    let prefix = wanted.prefix();
+    validate_structure(archive, root, wanted, exact, progress)?;
     let failure = Mutex::new(None);
     let has_failed = || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
     let fed = thread::scope(|scope| {
@@ -63,7 +65,7 @@ pub(super) fn validate(
         }
         drop(receiver);
         let mut batch = Vec::with_capacity(BATCH);
-        for entry in archive.entries(prefix) {
+        for entry in wanted.entries(archive) {
             progress.check_cancelled()?;
             if has_failed() {
                 return Ok(());
@@ -92,10 +94,11 @@ pub(super) fn validate(
 fn validate_structure(
     archive: &ArchiveReader,
     root: &OwnedFd,
-    prefix: &[u8],
+    wanted: &Wanted,
     exact: bool,
     progress: &Progress,
 ) -> Result<(), StageError> {
+    let prefix = wanted.prefix();
     let failed = |error: Errno| failed("opening", prefix, error);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let own = rustix::fs::openat(root, c".", flags, Mode::empty()).map_err(failed)?;
@@ -107,7 +110,7 @@ fn validate_structure(
             StageError::Mismatch { member, reason: format!("as staged {reason}") }
         });
     };
-    let entries = archive.entries(prefix);
+    let entries = wanted.entries(archive);
     differences(Some((own, facts)), prefix, &Rules::none(), exact, entries, progress, &mut note)?;
     first.map_or(Ok(()), Err)
 }

@@ -6,6 +6,7 @@
 mod document;
 mod graft;
 mod held;
+mod look;
 mod plan;
 mod pointer;
 #[cfg(test)]
@@ -26,14 +27,17 @@ use self::pointer::Exclusions;
 use super::error::{SnapshotError, SourceError, StageError};
 use super::facts::Facts;
 use super::place::Place;
-use super::{CheckReport, Estimate, Source, SourcePlan, Staged};
+use super::swap::SwapMethod;
+use super::swap::choose::{Live, choose};
+use super::swap::site::sweep;
+use super::{CheckReport, Estimate, Source, SourcePlan, StageRequest, Staged};
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
 use crate::clock::Clock;
-use crate::model::{SourceKind, SourceName};
+use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
 
 /// The source kind `json`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct JsonFile {
     name: SourceName,
     path: PathBuf,
@@ -62,6 +66,24 @@ impl JsonFile {
             return Err(SourceError::WrongType { path: self.path.clone(), found, wanted: "a file" });
         }
         Ok(Some(facts))
+    }
+
+    /// How the file can be swapped now.
+    fn swap_method(&self) -> Result<SwapMethod, SourceError> {
+        self.live()?;
+        choose(&Place::of(&self.path)?, Live::File)
+    }
+
+    /// A JSON file is one document; naming it is naming all of it.
+    fn require_whole(&self, paths: &[Vec<u8>]) -> Result<(), SourceError> {
+        let member = self.metadata().member();
+        if paths.iter().all(|path| path == member.as_bytes()) {
+            return Ok(());
+        }
+        Err(SourceError::Refused {
+            path: self.path.clone(),
+            reason: "a JSON file is restored whole or not at all: no path within it can be named".to_owned(),
+        })
     }
 }
 
@@ -99,11 +121,27 @@ impl Source for JsonFile {
         snapshot::write(self, copy, writer)
     }
 
-    fn plan(&self, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
+    fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError> {
+        self.require_whole(paths)?;
         plan::plan(self, archive, progress)
     }
 
-    fn stage(&self, archive: &Arc<ArchiveReader>, progress: &Progress) -> Result<Box<dyn Staged>, StageError> {
-        Ok(Box::new(stage::StagedJson::lay_out(self, archive, progress)?))
+    fn stage(
+        &self,
+        archive: &Arc<ArchiveReader>,
+        request: &StageRequest<'_>,
+        progress: &Progress,
+    ) -> Result<Box<dyn Staged>, StageError> {
+        self.require_whole(&request.paths)?;
+        Ok(Box::new(stage::StagedJson::lay_out(self, archive, request, self.swap_method()?, progress)?))
+    }
+
+    fn sweep_staging(&self, job: JobId) -> Result<(), StageError> {
+        match Place::of(&self.path) {
+            Ok(place) => sweep(&place, None, job),
+            // With the folder above it nothing of ours can be there either.
+            Err(SourceError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -3,7 +3,6 @@
 use super::super::SourcePlan;
 use super::super::error::StageError;
 use super::super::shown::shown;
-use super::super::swap::SwapMethod;
 use super::JsonFile;
 use super::document::{counts, parse};
 use super::held::{Base, Held};
@@ -33,7 +32,7 @@ pub(super) fn plan(source: &JsonFile, archive: &ArchiveReader, progress: &Progre
     Ok(SourcePlan {
         name: source.name.clone(),
         kind: SourceKind::Json,
-        method: SwapMethod::ExchangeRoot,
+        method: source.swap_method()?,
         destination: source.path.clone(),
         added,
         changed,

@@ -1,6 +1,6 @@
 //! A JSON file laid out beside the live one, and what is done with it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -14,25 +14,33 @@ use super::super::facts::{Facts, Identity};
 use super::super::place::Place;
 use super::super::shortfalls::Shortfalls;
 use super::super::shown::shown;
-use super::super::swap::Swap;
-use super::super::{Comparison, Identities, Staged};
+use super::super::steps;
+use super::super::swap::SwapMethod;
+use super::super::swap::swapping::Swapping;
+use super::super::swap_record::{RecordedSwap, RootSwap, SwapRecord};
+use super::super::{Comparison, SafetyBackup, Source as _, StageRequest, Staged};
 use super::JsonFile;
 use super::held::{Base, Held};
+use super::look::changes_since;
 use crate::archive::{ArchiveReader, Meta};
-use crate::clock::Clock;
-use crate::model::Sha256;
+use crate::model::{Sha256, SourceKind};
 use crate::progress::Progress;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct StagedJson {
-    path: PathBuf,
-    clock: Clock,
+    source: JsonFile,
+    place: Place,
+    staged_name: CString,
+    method: SwapMethod,
+    staged: Identity,
     member: Vec<u8>,
     meta: Meta,
     base: Base,
     expected: Sha256,
-    swap: Swap,
+    safety: Option<SafetyBackup>,
+    swap: Swapping,
+    is_up_to_date: bool,
     warnings: Vec<String>,
 }
 
@@ -41,6 +49,8 @@ impl StagedJson {
     pub(super) fn lay_out(
         source: &JsonFile,
         archive: &Arc<ArchiveReader>,
+        request: &StageRequest<'_>,
+        method: SwapMethod,
         progress: &Progress,
     ) -> Result<Self, StageError> {
         source.live()?;
@@ -50,31 +60,37 @@ impl StagedJson {
         let base = Base { text, exclusions };
         let (whole, mut warnings) = base.with_live_if_readable(&source.path, &source.clock, progress)?;
         let place = Place::of(&source.path)?;
-        let staged_name = place.fresh_sibling();
+        let staged_name = place.staging_name(request.job);
         let shortfalls = Shortfalls::default();
-        let identity = write_beside(&place, &staged_name, whole.as_bytes(), &meta, &member, &shortfalls)?;
+        let staged = write_beside(&place, &staged_name, whole.as_bytes(), &meta, &member, &shortfalls)?;
         warnings.extend(shortfalls.into_warnings());
         progress.add_files(1);
+        let record = record_of(source, &place, &staged_name, method, staged)?;
         Ok(Self {
-            path: source.path.clone(),
-            clock: source.clock.clone(),
+            source: source.clone(),
+            place,
+            staged_name,
+            method,
+            staged,
             member,
             meta,
             base,
             expected: Sha256::of(whole.as_bytes()),
-            swap: Swap::new(place, staged_name, identity)?,
+            safety: request.safety.cloned(),
+            swap: Swapping::new(record),
+            is_up_to_date: false,
             warnings,
         })
     }
 
     /// The application may have gone on writing what the backup leaves out.
-    fn refresh(&mut self) -> Result<(), StageError> {
+    fn refresh(&mut self, progress: &Progress) -> Result<(), StageError> {
         if self.base.exclusions.is_empty() {
             return Ok(());
         }
-        // Waits for a writer, but not for ever, and is not to be cancelled half-way through a swap.
-        let (whole, lost) = match self.base.with_live(&self.path, &self.clock, &Progress::default()) {
+        let (whole, lost) = match self.base.with_live(&self.source.path, &self.source.clock, progress) {
             Ok(joined) => joined,
+            Err(super::SourceError::Cancelled(cancelled)) => return Err(cancelled.into()),
             Err(error) => {
                 // What was staged holds these members as they were then.
                 self.warnings
@@ -86,12 +102,10 @@ impl StagedJson {
         if digest == self.expected {
             return Ok(());
         }
-        self.swap.remove_aside_file()?;
-        let place = self.swap.place();
-        let staged_name = self.swap.staged_name().to_owned();
-        let identity =
-            write_beside(place, &staged_name, whole.as_bytes(), &self.meta, &self.member, &Shortfalls::default())?;
-        self.swap.restaged(identity);
+        self.place.remove_sibling(&self.staged_name)?;
+        let shortfalls = Shortfalls::default();
+        self.staged =
+            write_beside(&self.place, &self.staged_name, whole.as_bytes(), &self.meta, &self.member, &shortfalls)?;
         self.expected = digest;
         self.warnings.extend(lost);
         Ok(())
@@ -100,7 +114,7 @@ impl StagedJson {
     fn digest_of(&self, name: &CStr) -> Result<(Sha256, Facts), StageError> {
         let failed = |error: std::io::Error| StageError::Io { doing: "reading back", path: shown(&self.member), error };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self.swap.place().parent(), name, flags, Mode::empty());
+        let file = rustix::fs::openat(self.place.parent(), name, flags, Mode::empty());
         let mut file = std::fs::File::from(file.map_err(|error| failed(error.into()))?);
         let facts = Facts::from(&rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?);
         let mut bytes = Vec::new();
@@ -110,12 +124,12 @@ impl StagedJson {
 }
 
 impl Staged for StagedJson {
-    fn identities(&self) -> Identities {
-        self.swap.identities()
+    fn record(&self) -> SwapRecord {
+        self.swap.record().clone()
     }
 
     fn aside(&self) -> PathBuf {
-        self.swap.aside()
+        self.place.sibling_path(&self.staged_name)
     }
 
     fn warnings(&self) -> &[String] {
@@ -124,7 +138,7 @@ impl Staged for StagedJson {
 
     fn validate(&mut self, progress: &Progress) -> Result<(), StageError> {
         progress.check_cancelled()?;
-        let (digest, facts) = self.digest_of(self.swap.staged_name())?;
+        let (digest, facts) = self.digest_of(&self.staged_name)?;
         let mismatch = |reason: &str| StageError::Mismatch { member: shown(&self.member), reason: reason.to_owned() };
         if digest != self.expected {
             return Err(mismatch("as staged it has another SHA-256 than meant"));
@@ -136,20 +150,36 @@ impl Staged for StagedJson {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), StageError> {
-        if self.swap.is_committed() {
+    fn changed_since_safety(&mut self, progress: &Progress) -> Result<Vec<String>, StageError> {
+        progress.check_cancelled()?;
+        let Some(safety) = &self.safety else { return Ok(Vec::new()) };
+        changes_since(&self.source, safety)
+    }
+
+    fn bring_up_to_date(&mut self, progress: &Progress) -> Result<(), StageError> {
+        if self.swap.is_made() {
             return Ok(());
         }
-        self.swap.look_again()?;
-        self.refresh()?;
-        crate::failpoint::pass("source.json.exchange")
-            .map_err(|error| self.swap.place().failed("exchanging", error))?;
+        self.refresh(progress)?;
+        // An application may have replaced its file by a rename since.
+        let record = record_of(&self.source, &self.place, &self.staged_name, self.method, self.staged)?;
+        self.swap.replace_record(record);
+        self.is_up_to_date = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StageError> {
+        if !self.is_up_to_date {
+            // Not to be cancelled half-way through a swap of several sources.
+            self.bring_up_to_date(&Progress::default())?;
+        }
+        steps::pass("source.json.exchange").map_err(|error| self.place.failed("exchanging", error))?;
         self.swap.commit()
     }
 
     fn compare(&mut self, progress: &Progress) -> Result<Comparison, StageError> {
         progress.check_cancelled()?;
-        let (digest, _) = self.digest_of(self.swap.place().name())?;
+        let (digest, _) = self.digest_of(self.place.name())?;
         let differences = if digest == self.expected {
             Vec::new()
         } else {
@@ -163,8 +193,26 @@ impl Staged for StagedJson {
     }
 
     fn discard(self: Box<Self>) -> Result<(), StageError> {
-        self.swap.remove_aside_file()
+        self.swap.record().discard_aside()
     }
+}
+
+fn record_of(
+    source: &JsonFile,
+    place: &Place,
+    staged_name: &CStr,
+    method: SwapMethod,
+    staged: Identity,
+) -> Result<SwapRecord, StageError> {
+    let swap =
+        RootSwap { folder: place.parent_identity()?, old: place.facts()?.map(|facts| facts.identity), new: staged };
+    Ok(SwapRecord {
+        source: source.name().clone(),
+        kind: SourceKind::Json,
+        live: place.path().to_owned(),
+        aside: place.sibling_path(staged_name),
+        swap: if method.is_by_rename() { RecordedSwap::RenameRoot(swap) } else { RecordedSwap::ExchangeRoot(swap) },
+    })
 }
 
 /// Makes `name` beside the live file with `bytes` and everything that `meta` says, fsynced. After an error it is gone.
@@ -184,7 +232,7 @@ fn write_beside(
     let written = || -> Result<Identity, StageError> {
         drop_inherited_acls(file.as_fd()).map_err(|error| place.failed("making a file beside", error))?;
         file.write_all(bytes).map_err(failed("writing a file beside"))?;
-        crate::failpoint::pass("source.json.written").map_err(failed("writing a file beside"))?;
+        steps::pass("source.json.written").map_err(failed("writing a file beside"))?;
         Applier::for_target(place.parent()).to_open(file.as_fd(), meta, member, shortfalls)?;
         file.sync_all().map_err(failed("making durable a file beside"))?;
         let stat = rustix::fs::fstat(&file).map_err(|error| place.failed("looking at a file beside", error))?;

@@ -8,19 +8,23 @@ use super::super::error::SourceError;
 
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
-/// The mount points at `root` or below it. `root` is resolved first: the kernel lists real paths.
-pub(super) fn at_or_below(root: &Path) -> Result<Vec<PathBuf>, SourceError> {
+/// Whether `root` is a mount point, and the mount points below it. `root` is resolved first: the kernel lists real paths.
+pub(in crate::source) fn at_and_below(root: &Path) -> Result<(bool, Vec<PathBuf>), SourceError> {
     let failed = |doing, path: &Path| {
         let path = path.to_owned();
         move |error| SourceError::Io { doing, path, error }
     };
     let root = match std::fs::canonicalize(root) {
         Ok(root) => root,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((false, Vec::new())),
         Err(error) => return Err(failed("resolving", root)(error)),
     };
     let table = std::fs::read(MOUNTINFO).map_err(failed("reading", Path::new(MOUNTINFO)))?;
-    Ok(mount_points(&table).filter(|point| point.starts_with(&root)).collect())
+    let (at, mut below): (Vec<_>, Vec<_>) =
+        mount_points(&table).filter(|point| point.starts_with(&root)).partition(|point| *point == root);
+    below.sort();
+    below.dedup();
+    Ok((!at.is_empty(), below))
 }
 
 /// The mount points of a mountinfo table: the fifth field of each line (proc_pid_mountinfo(5)).
@@ -70,9 +74,10 @@ mod tests {
 
     #[test]
     fn a_mount_point_is_found_and_a_plain_folder_has_none() {
-        assert!(at_or_below(Path::new("/proc")).unwrap().contains(&PathBuf::from("/proc")));
+        assert!(at_and_below(Path::new("/proc")).unwrap().0);
+        assert!(at_and_below(Path::new("/")).unwrap().1.contains(&PathBuf::from("/proc")));
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(at_or_below(folder.path()).unwrap(), Vec::<PathBuf>::new());
-        assert_eq!(at_or_below(&folder.path().join("absent")).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(at_and_below(folder.path()).unwrap(), (false, Vec::<PathBuf>::new()));
+        assert_eq!(at_and_below(&folder.path().join("absent")).unwrap(), (false, Vec::<PathBuf>::new()));
     }
 }

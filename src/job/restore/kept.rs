@@ -1,0 +1,95 @@
+//! What a restore replaced: kept beside the live data for a time, discarded when that has passed, and only if a safety
+//! backup holds all of it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Restores;
+use super::journal::{Ending, Journal, Step};
+use crate::failpoint;
+use crate::model::JobId;
+use crate::source::{StageError, SwapRecord};
+
+/// When what is replaced `now` may be discarded.
+pub(super) fn until(now: Timestamp, keep: Duration) -> Timestamp {
+    let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(keep).unwrap_or(Timestamp::MAX)
+}
+
+/// Ends a restore: discards what need not be kept and closes the journal. Returns warnings.
+pub(super) fn settle(journal: &mut Journal, now: Timestamp) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(Ending::Committed(committed)) = journal.state.ending.clone() {
+        for record in journal.state.undiscarded() {
+            if !committed.saved.contains(&record.source) && record.aside.symlink_metadata().is_ok() {
+                warnings.push(format!(
+                    "{}: the safety backup does not hold all that was replaced, so it was kept: {}",
+                    record.source,
+                    record.aside.display()
+                ));
+            }
+        }
+    }
+    warnings.extend(discard_replaced(journal, now));
+    if let Err(error) = journal.append(Step::Settled) {
+        warnings.push(format!("the restore's journal could not be closed, which the next start does: {error}"));
+    }
+    warnings
+}
+
+/// Discards what was replaced, where its time is over and a safety backup holds it. Returns what could not be removed.
+pub(super) fn discard_replaced(journal: &mut Journal, now: Timestamp) -> Vec<String> {
+    let Some(Ending::Committed(committed)) = journal.state.ending.clone() else { return Vec::new() };
+    if now < committed.keep_until {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    for record in journal.state.undiscarded() {
+        if !committed.saved.contains(&record.source) {
+            continue;
+        }
+        let discarded = discard(&record).map_err(|error| error.to_string()).and_then(|()| {
+            journal.append(Step::Discarded { source: record.source.clone() }).map_err(|e| e.to_string())
+        });
+        if let Err(why) = discarded {
+            let (source, aside) = (&record.source, record.aside.display());
+            warnings.push(format!("{source}: what was replaced could not be removed from {aside}: {why}"));
+        }
+    }
+    warnings
+}
+
+fn discard(record: &SwapRecord) -> Result<(), StageError> {
+    failpoint::pass("restore.discard").map_err(|error| StageError::Io {
+        doing: "removing",
+        path: record.aside.display().to_string(),
+        error,
+    })?;
+    record.discard_aside()
+}
+
+impl Restores {
+    /// Discards what was kept long enough, and removes journals that have nothing more to tell, but for the one of
+    /// `running`: its job's end is not recorded yet.
+    pub fn discard_expired(&self, now: Timestamp, running: Option<JobId>) {
+        let journals = self.journals().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the journals of earlier restores cannot be read");
+            Vec::new()
+        });
+        for mut journal in journals {
+            if !journal.state.is_settled || Some(journal.state.header.job) == running {
+                continue;
+            }
+            for warning in discard_replaced(&mut journal, now) {
+                tracing::warn!(job_id = %journal.state.header.job, "{warning}");
+            }
+            if matches!(journal.state.ending, Some(Ending::Undone)) || journal.state.undiscarded().is_empty() {
+                let job = journal.state.header.job;
+                if let Err(error) = journal.remove() {
+                    tracing::warn!(job_id = %job, %error, "the journal of a settled restore could not be removed");
+                }
+            }
+        }
+    }
+}

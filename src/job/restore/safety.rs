@@ -1,0 +1,86 @@
+//! What is saved of the live data before it is replaced: before anything is staged, and again what changed until the
+//! application was stopped.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::context::JobContext;
+use super::super::take::{Taken, Taking, take, withdraw};
+use super::open::{Restoring, open_archive};
+use crate::audit::{Actor, Entry};
+use crate::catalog::{BackupRecord, JobError};
+use crate::failpoint;
+use crate::model::{BackupId, Class, Scope, SourceName};
+use crate::source::{SafetyBackup, Source};
+
+/// What is safe.
+#[derive(Debug, Default)]
+pub(super) struct Safety {
+    /// The first safety backup; `None` when nothing live could be saved.
+    pub(super) backup: Option<SafetyBackup>,
+    /// The sources that it holds.
+    pub(super) held: BTreeSet<SourceName>,
+    /// Those that it holds without anything missing.
+    pub(super) whole: BTreeSet<SourceName>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Safety {
+    /// Saves every source that will be replaced, but for those `unsaved` that cannot be read and were given up.
+    pub(super) fn take(
+        cx: &JobContext<'_>,
+        restoring: &Restoring,
+        unsaved: &BTreeSet<SourceName>,
+    ) -> Result<Self, JobError> {
+        let is_saved = |source: &&Arc<dyn Source>| !unsaved.contains(source.name());
+        let sources: Vec<Arc<dyn Source>> = restoring.sources.iter().filter(is_saved).cloned().collect();
+        if sources.is_empty() {
+            return Ok(Self::default());
+        }
+        let taken = save(cx, &sources, &format!("before the restore of {}", restoring.record.filename))?;
+        cx.note_safety(taken.record.id);
+        failpoint::pass("restore.safety_backup_taken")?;
+        let archive = open_archive(cx.parts, &taken.record)?;
+        Ok(Self {
+            backup: Some(SafetyBackup { archive, created_at: taken.record.created_at }),
+            held: sources.iter().map(|source| source.name().clone()).collect(),
+            whole: whole_sources(&taken.record),
+            warnings: taken.warnings,
+        })
+    }
+
+    /// The safety backup as far as it concerns `source`.
+    pub(super) fn of(&self, source: &SourceName) -> Option<&SafetyBackup> {
+        self.backup.as_ref().filter(|_| self.held.contains(source))
+    }
+
+    /// Saves again what changed until the application was stopped. Until archives can build on others this is another
+    /// full backup of the sources that changed.
+    pub(super) fn join(&mut self, cx: &JobContext<'_>, changed: &[Arc<dyn Source>]) -> Result<BackupId, JobError> {
+        let description = "what changed between the safety backup of a restore and the stop of the application";
+        let taken = save(cx, changed, description)?;
+        let whole = whole_sources(&taken.record);
+        self.whole.retain(|name| whole.contains(name) || changed.iter().all(|source| source.name() != name));
+        self.warnings.extend(taken.warnings);
+        Ok(taken.record.id)
+    }
+}
+
+/// Takes a safety backup and enters it in the catalog at once, so that it outlives whatever follows.
+fn save(cx: &JobContext<'_>, sources: &[Arc<dyn Source>], description: &str) -> Result<Taken, JobError> {
+    let description = format!("{description}, by job {}", cx.job.id);
+    let taken = take(cx, &Taking { class: Class::Safety, scope: Scope::All, sources, description: &description })?;
+    let now = cx.parts.clock.now();
+    let entry =
+        Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.safety", taken.record.id).with("job", cx.job.id);
+    if let Err(error) = cx.parts.catalog.insert_backup(&taken.record, &entry) {
+        withdraw(cx, &taken.record);
+        return Err(error.into());
+    }
+    Ok(taken)
+}
+
+fn whole_sources(record: &BackupRecord) -> BTreeSet<SourceName> {
+    let whole = record.sources.iter().filter(|held| held.warnings.is_empty());
+    whole.map(|held| held.name.clone()).collect()
+}

@@ -1,0 +1,280 @@
+//! The part of a restore that is all or nothing: from the first byte beside the live data to the commit.
+
+use serde_json::json;
+
+use super::super::context::JobContext;
+use super::super::failure::failure;
+use super::Restores;
+use super::application::Application;
+use super::journal::{Committed, Ending, Journal, Step};
+use super::kept;
+use super::open::Restoring;
+use super::restores::HOW_TO_SETTLE;
+use super::safety::Safety;
+use crate::catalog::{JobError, JobOutcome};
+use crate::failpoint;
+use crate::model::{ErrorCode, JobState, SourceName};
+use crate::progress::Progress;
+use crate::source::{StageRequest, Staged, SwapRecord};
+
+/// A restore on its way. What it does to live data it has written down before.
+pub(super) struct Transaction<'a> {
+    cx: &'a JobContext<'a>,
+    restoring: &'a Restoring,
+    safety: Safety,
+    journal: Journal,
+    staged: Vec<(SourceName, Box<dyn Staged>)>,
+    /// Of this job, but never cancelled: what has begun to swap settles.
+    shielded: Progress,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(cx: &'a JobContext<'a>, restoring: &'a Restoring, safety: Safety, journal: Journal) -> Self {
+        Self { cx, restoring, safety, journal, staged: Vec::new(), shielded: cx.progress.shielded() }
+    }
+
+    pub(super) fn run(mut self) -> Result<JobOutcome, JobError> {
+        let replaced = self.stage().and_then(|()| {
+            // While it is our turn nobody else starts what we stop.
+            let restores = self.restores().clone();
+            let _turn = restores.application_turn();
+            let replaced = self.prepare().and_then(|()| self.replace());
+            replaced.map_err(|error| self.take_back(error))
+        });
+        match replaced {
+            Ok(()) => Ok(self.finish()),
+            Err(error) => Err(self.clean_up(error)),
+        }
+    }
+
+    /// Lays out every source beside its live one and validates it. No live data is touched.
+    fn stage(&mut self) -> Result<(), JobError> {
+        self.cx.begin_phase("stage")?;
+        let totals = self.restoring.archive.restore_point().totals;
+        self.cx.progress.expect(totals.raw_bytes, totals.entries);
+        for source in &self.restoring.sources {
+            let request = StageRequest {
+                safety: self.safety.of(source.name()),
+                threads: self.cx.parts.settings.threads,
+                ..StageRequest::whole(self.cx.job.id)
+            };
+            let staged = source.stage(&self.restoring.archive, &request, self.cx.progress)?;
+            self.staged.push((source.name().clone(), staged));
+            failpoint::pass("restore.staged")?;
+        }
+        self.cx.begin_phase("validate")?;
+        for (_, staged) in &mut self.staged {
+            staged.validate(self.cx.progress)?;
+        }
+        failpoint::pass("restore.validated")?;
+        Ok(())
+    }
+
+    /// Stops the application, and takes into account what it wrote until then. The last chance to cancel.
+    fn prepare(&mut self) -> Result<(), JobError> {
+        self.cx.begin_phase("stop the application")?;
+        let records = self.staged.iter().map(|(_, staged)| staged.record()).collect();
+        self.journal.append(Step::Staged { records })?;
+        let application = self.application(self.cx.progress);
+        application.stop(&mut self.journal, JobState::Running)?;
+        failpoint::pass("restore.stopped")?;
+        self.cx.begin_phase("second look")?;
+        self.look_again()?;
+        for (_, staged) in &mut self.staged {
+            staged.bring_up_to_date(self.cx.progress)?;
+        }
+        failpoint::pass("restore.looked_again")?;
+        self.cx.progress.check_cancelled()?;
+        Ok(())
+    }
+
+    /// What changed since the safety backup joins it.
+    fn look_again(&mut self) -> Result<(), JobError> {
+        let mut changed = Vec::new();
+        let mut sources = Vec::new();
+        for ((name, staged), source) in self.staged.iter_mut().zip(&self.restoring.sources) {
+            let found = staged.changed_since_safety(self.cx.progress)?;
+            if !found.is_empty() {
+                changed.extend(found.into_iter().map(|what| format!("{name}: {what}")));
+                sources.push(source.clone());
+            }
+        }
+        if sources.is_empty() {
+            return Ok(());
+        }
+        let backup = self.safety.join(self.cx, &sources)?;
+        self.cx.note("changed_before_stop", changed);
+        self.cx.note("second_safety_backup_id", backup.to_string());
+        self.journal.append(Step::Saved { backup })?;
+        Ok(())
+    }
+
+    /// Swaps every source, and lets the application say whether it works with them. Not cancelled any more.
+    fn replace(&mut self) -> Result<(), JobError> {
+        self.begin_phase("swap");
+        for (_, staged) in &mut self.staged {
+            self.journal.append(Step::Swapping { record: staged.record() })?;
+            staged.commit()?;
+            failpoint::pass("restore.swapped")?;
+        }
+        self.begin_phase("compare");
+        self.compare()?;
+        failpoint::pass("restore.compared")?;
+        let shielded = self.shielded.clone();
+        let application = self.application(&shielded);
+        if self.journal.state.is_stopped {
+            self.begin_phase("start the application");
+            application.start(&mut self.journal, JobState::Running)?;
+            failpoint::pass("restore.started")?;
+        }
+        if !application.hooks.probes.is_empty() {
+            self.begin_phase("probe");
+            let (probed, result) = application.probe(&self.journal);
+            self.cx.note("probes", probed.iter().map(super::application::Probed::to_json).collect::<Vec<_>>());
+            result?;
+            failpoint::pass("restore.probed")?;
+        }
+        let keep_until = kept::until(self.cx.parts.clock.now(), self.cx.parts.settings.keep_replaced);
+        self.journal.append(Step::Committed(Committed { keep_until, saved: self.safety.whole.clone() }))?;
+        Ok(())
+    }
+
+    fn compare(&mut self) -> Result<(), JobError> {
+        for (name, staged) in &mut self.staged {
+            let comparison = staged.compare(&self.shielded)?;
+            if let Some(first) = comparison.differences.first() {
+                let message = format!(
+                    "source '{name}' differs from the backup after it was put in place, in {} places, first: {first}",
+                    comparison.differences.len()
+                );
+                let hint = "does an application write to it? Stop it and try again";
+                return Err(failure(ErrorCode::Failed, message, hint));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the commit nothing is an error any more; what goes wrong is a warning.
+    fn finish(mut self) -> JobOutcome {
+        self.begin_phase("finish");
+        let mut warnings = std::mem::take(&mut self.safety.warnings);
+        warnings.extend(self.staged.iter().flat_map(|(_, staged)| staged.warnings().iter().cloned()));
+        if let Err(error) = self.restores().lift_marker() {
+            warnings.push(format!("the application cannot be started by its unit: {}", marker_stays(&error)));
+        }
+        let shielded = self.shielded.clone();
+        if let Err(error) = self.application(&shielded).after_restore(&self.journal, JobState::Succeeded) {
+            warnings.push(error.to_string());
+        }
+        warnings.extend(kept::settle(&mut self.journal, self.cx.parts.clock.now()));
+        let totals = self.restoring.archive.restore_point().totals;
+        self.cx.note("files", json!(totals.files));
+        self.cx.note("bytes", json!(totals.raw_bytes));
+        let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
+        JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }
+    }
+
+    /// Takes back whatever was done since the application was to be stopped, and starts it again. Returns the error with
+    /// what became of it.
+    fn take_back(&mut self, error: JobError) -> JobError {
+        self.begin_phase("take back");
+        let shielded = self.shielded.clone();
+        let mut also = Vec::new();
+        if !self.journal.state.swaps.is_empty() && !self.journal.state.is_stopped {
+            // What it writes from now on would be lost.
+            let stopped = self.application(&shielded).stop(&mut self.journal, JobState::Failed);
+            also.extend(stopped.err().map(|error| error.message));
+        }
+        let stuck = put_back(&self.journal.state.swaps);
+        if !stuck.is_empty() {
+            let what = stuck.join("; ");
+            self.restores().note_trouble(self.cx.job.id, &what);
+            let message = format!("{}; {what}", error.message);
+            return JobError { message, hint: HOW_TO_SETTLE.to_owned(), ..error };
+        }
+        if let Err(error) = self.journal.append(Step::Undone) {
+            // The next start comes to the same end from what is live.
+            also.push(format!("the journal could not be ended: {error}"));
+        }
+        if let Err(error) = self.application(&shielded).start(&mut self.journal, JobState::Failed) {
+            let what = format!("everything live is as it was, but the application was not started: {}", error.message);
+            self.restores().note_trouble(self.cx.job.id, &what);
+            also.push(what);
+        }
+        if let Err(error) = self.restores().lift_marker() {
+            also.push(marker_stays(&error));
+        }
+        let message = std::iter::once(error.message.as_str()).chain(also.iter().map(String::as_str));
+        JobError { message: message.collect::<Vec<_>>().join("; "), ..error }
+    }
+
+    /// Removes what was staged, once nothing live is touched any more. Returns the error with what became of it.
+    fn clean_up(mut self, error: JobError) -> JobError {
+        if self.restores().troubles().iter().any(|trouble| trouble.job == self.cx.job.id) {
+            return error;
+        }
+        let mut left = Vec::new();
+        let was_swapped = |name: &SourceName, journal: &Journal| {
+            journal.state.swaps.iter().find(|record| record.source == *name).cloned()
+        };
+        for (name, staged) in std::mem::take(&mut self.staged) {
+            let aside = staged.aside();
+            let discarded = match was_swapped(&name, &self.journal) {
+                Some(record) => record.discard_aside(),
+                None => staged.discard(),
+            };
+            if let Err(error) = discarded {
+                left.push(format!("remains of the restore lie at {}: {error}", aside.display()));
+            }
+        }
+        if left.is_empty() {
+            if let Err(error) = self.end_undone() {
+                // Nothing but the end of the journal is missing, and the next start writes it.
+                tracing::warn!(job_id = %self.cx.job.id, %error, "the restore's journal could not be ended");
+            }
+        }
+        let whole = std::iter::once("everything live is as it was".to_owned()).chain(left);
+        let hint = whole.chain(Some(error.hint).filter(|hint| !hint.is_empty())).collect::<Vec<_>>().join("; ");
+        JobError { hint, ..error }
+    }
+
+    fn end_undone(&mut self) -> std::io::Result<()> {
+        if !matches!(self.journal.state.ending, Some(Ending::Undone)) {
+            self.journal.append(Step::Undone)?;
+        }
+        self.journal.append(Step::Settled)
+    }
+
+    const fn restores(&self) -> &'a Restores {
+        &self.cx.parts.restores
+    }
+
+    const fn application<'p>(&self, progress: &'p Progress) -> Application<'p>
+    where
+        'a: 'p,
+    {
+        Application { hooks: &self.cx.parts.settings.hooks, restores: self.restores(), progress }
+    }
+
+    fn begin_phase(&self, name: &str) {
+        self.shielded.begin_phase(name, self.cx.parts.clock.now());
+    }
+}
+
+/// Makes live again what was live before, the last swap first. Returns what could not be done, naming the paths.
+pub(super) fn put_back(swaps: &[SwapRecord]) -> Vec<String> {
+    let failed = |record: &SwapRecord| {
+        let error = record.put_back().err()?;
+        Some(format!(
+            "source '{}' could not be put back at {}: {error}; what was replaced lies at {}",
+            record.source,
+            record.live.display(),
+            record.aside.display()
+        ))
+    };
+    swaps.iter().rev().filter_map(failed).collect()
+}
+
+fn marker_stays(error: &std::io::Error) -> String {
+    format!("the file restore-in-progress in the state folder could not be removed: {error}")
+}

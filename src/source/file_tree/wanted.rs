@@ -1,0 +1,92 @@
+//! Which entries of a tree a restore is about: all, or those that were named with all below them.
+
+use std::collections::HashMap;
+
+use super::super::error::StageError;
+use super::super::selection::Selection;
+use super::super::shown::shown;
+use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
+
+/// The wanted entries of the tree whose root is the member `prefix`.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    prefix: Vec<u8>,
+    selection: Selection,
+}
+
+impl Wanted {
+    /// What `paths` name in `archive`; everything when they name nothing or the tree itself.
+    pub(super) fn find(archive: &ArchiveReader, prefix: &[u8], paths: &[Vec<u8>]) -> Result<Self, StageError> {
+        let root = prefix.strip_suffix(b"/").unwrap_or(prefix);
+        let selection = Selection::new(paths);
+        if selection.paths().iter().any(|path| path == root) {
+            return Ok(Self::everything(prefix));
+        }
+        for path in selection.paths() {
+            let is_held = path.starts_with(prefix)
+                && (archive.entry(path)?.is_some() || archive.entry(&[path, &b"/"[..]].concat())?.is_some());
+            if !is_held {
+                return Err(StageError::NoSuchMember { member: shown(path) });
+            }
+        }
+        Ok(Self { prefix: prefix.to_vec(), selection })
+    }
+
+    pub(super) fn everything(prefix: &[u8]) -> Self {
+        Self { prefix: prefix.to_vec(), selection: Selection::default() }
+    }
+
+    pub(super) const fn is_everything(&self) -> bool {
+        self.selection.is_everything()
+    }
+
+    pub(super) fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
+    /// Whether the restore is about the member at `path`.
+    pub(super) fn has(&self, path: &[u8]) -> bool {
+        self.selection.has(path)
+    }
+
+    /// Whether the folder at `path` is only on the way to something wanted.
+    pub(super) fn leads_through(&self, path: &[u8]) -> bool {
+        self.selection.leads_through(path)
+    }
+
+    /// The wanted entries in path order, and the folders on the way to them. A hard link to a file that is not wanted
+    /// becomes that file.
+    pub(super) fn entries<'a>(
+        &'a self,
+        archive: &'a ArchiveReader,
+    ) -> impl Iterator<Item = Result<Entry, ReadError>> + 'a {
+        let mut stand_ins = HashMap::new();
+        let is_wanted = |entry: &Entry| {
+            self.has(&entry.path) || entry.kind == EntryKind::Directory && self.leads_through(&entry.path)
+        };
+        archive
+            .entries(&self.prefix)
+            .filter(move |entry| entry.as_ref().map_or(true, is_wanted))
+            .map(move |entry| self.complete(archive, entry?, &mut stand_ins))
+    }
+
+    /// `stand_ins` holds, for each file that is not wanted, the first link to it, which takes its place.
+    fn complete(
+        &self,
+        archive: &ArchiveReader,
+        mut entry: Entry,
+        stand_ins: &mut HashMap<Vec<u8>, Vec<u8>>,
+    ) -> Result<Entry, ReadError> {
+        let EntryKind::Hardlink(target) = &mut entry.kind else { return Ok(entry) };
+        if self.has(target) {
+            return Ok(entry);
+        }
+        if let Some(first) = stand_ins.get(target) {
+            target.clone_from(first);
+        } else if let Some(Entry { kind, .. }) = archive.entry(target)? {
+            stand_ins.insert(std::mem::take(target), entry.path.clone());
+            entry.kind = kind;
+        }
+        Ok(entry)
+    }
+}

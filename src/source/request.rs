@@ -1,0 +1,48 @@
+//! What a restore asks of a source.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::archive::ArchiveReader;
+use crate::model::JobId;
+
+/// How to lay out a restore point beside the live data.
+#[derive(Clone, Debug)]
+pub struct StageRequest<'a> {
+    /// Names everything that is made beside the live data: `.NAME.carelog-restore-<job>`.
+    pub job: JobId,
+    /// What was just saved of the live data. What it proves to be the same in both is taken from there and not from the
+    /// archive; without it everything comes from the archive.
+    pub safety: Option<&'a SafetyBackup>,
+    /// Members or folders of the source, by their full member path (`studies/2024/`, a slash at the end or not); the rest
+    /// of the source stays as it is. Empty for all of it.
+    pub paths: Vec<Vec<u8>>,
+    /// Worker threads; 0 for one per core.
+    pub threads: usize,
+}
+
+impl StageRequest<'_> {
+    /// All of the source, from the archive alone.
+    #[must_use]
+    pub const fn whole(job: JobId) -> Self {
+        Self { job, safety: None, paths: Vec::new(), threads: 0 }
+    }
+}
+
+/// A backup of the live data, taken before it is replaced.
+#[derive(Clone)]
+pub struct SafetyBackup {
+    /// Its archive.
+    pub archive: Arc<ArchiveReader>,
+    /// When it began to read: what was changed later may not be in it.
+    pub created_at: Timestamp,
+}
+
+impl fmt::Debug for SafetyBackup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.archive.restore_point().metadata.id;
+        f.debug_struct("SafetyBackup").field("id", &id).field("created_at", &self.created_at).finish()
+    }
+}
