@@ -20,3 +20,4 @@ mod quickstart;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
+mod transaction;

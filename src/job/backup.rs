@@ -3,12 +3,46 @@
 use serde_json::json;
 
 use super::context::{JobContext, Parts};
+use super::hooks::{self, About};
 use super::room;
 use super::take::{Taking, take};
 use crate::catalog::{BackupSpec, JobEnd, JobError, JobOutcome};
-use crate::model::{Class, SourceKind, SourceName};
+use crate::model::{Class, JobState, SourceKind, SourceName};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
+    let ended = before_backup(cx).and_then(|()| back_up(cx, spec));
+    after_backup(cx, ended)
+}
+
+fn before_backup(cx: &JobContext<'_>) -> Result<(), JobError> {
+    let Some(hook) = &cx.parts.settings.hooks.before_backup else { return Ok(()) };
+    cx.begin_phase("before_backup")?;
+    let about = About { job: cx.job.id, backup: None, status: JobState::Running };
+    hooks::run("before_backup", hook, about, cx.progress.cancellation())?;
+    Ok(())
+}
+
+/// Runs however the backup ended, also when it was cancelled: what `before_backup` did may have to be taken back. The
+/// backup is listed once the hook has ended.
+fn after_backup(cx: &JobContext<'_>, ended: Result<JobEnd, JobError>) -> Result<JobEnd, JobError> {
+    let Some(hook) = &cx.parts.settings.hooks.after_backup else { return ended };
+    let shielded = cx.progress.shielded();
+    shielded.begin_phase("after_backup", cx.parts.clock.now());
+    let (backup, status) = match &ended {
+        Ok(end) => (end.outcome.backup_id, end.outcome.state),
+        Err(error) => (None, JobOutcome::ended_by(error.clone()).state),
+    };
+    let about = About { job: cx.job.id, backup, status };
+    let Err(error) = hooks::run("after_backup", hook, about, shielded.cancellation()) else { return ended };
+    tracing::warn!(job_id = %cx.job.id, "{error}");
+    ended.map(|mut end| {
+        end.outcome.warnings.push(error.to_string());
+        end.outcome.state = JobState::Warned;
+        end
+    })
+}
+
+fn back_up(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
     let sources = cx.parts.select(spec.scope, &spec.sources)?;
     let taking = Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
     let taken = take(cx, &taking)?;

@@ -112,7 +112,7 @@ pub struct JobContext<'a> {
 type Notes = serde_json::Map<String, serde_json::Value>;
 
 impl<'a> JobContext<'a> {
-    pub(super) const fn new(parts: &'a Parts, job: &'a Job, progress: &'a Progress) -> Self {
+    pub(super) fn new(parts: &'a Parts, job: &'a Job, progress: &'a Progress) -> Self {
         Self { parts, job, progress, restored: Cell::new(None), safety: Cell::new(None), notes: RefCell::default() }
     }
 

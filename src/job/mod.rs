@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
-pub use restore::{Recovered, RestorePlan, Restores, Trouble};
+pub use restore::{Recovered, RestorePlan, Restores, Trouble, Unsettled};
 pub use runner::Runner;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};

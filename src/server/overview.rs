@@ -122,7 +122,7 @@ fn problems(
     }
     for trouble in parts.restores.troubles() {
         // Its words name paths, which are for the log and the job.
-        let what = format!("the restore by job {} is not settled: live data may be half old and half new", trouble.job);
+        let what = format!("the restore by job {} is not settled: {}", trouble.job, trouble.unsettled.in_words());
         let next = format!("carelogctl job show {}; remove the cause, then restart carelogd", trouble.job);
         say(Severity::Critical, what, &next);
     }

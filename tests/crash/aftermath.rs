@@ -45,12 +45,3 @@ pub(super) fn assert_consistent(world: &World) {
     }
     world.ctl(&["audit", "verify"]).expect_code(0);
 }
-
-/// The names beside the live data that are not the clinic's: what a restore staged or replaced.
-pub(super) fn beside_live_data(world: &World) -> Vec<String> {
-    let entries = std::fs::read_dir(world.path("clinic")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().display().to_string());
-    let mut names: Vec<_> = names.filter(|name| name != "data.json" && name != "studies").collect();
-    names.sort();
-    names
-}

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use nix::sys::signal::Signal;
 
 use super::aftermath::{assert_consistent, backups, ended_job};
-use super::scenario::{COMMIT, Live, Passage, Scenario, Stage, index_of, passages, take_backup};
+use super::scenario::{COMMIT, Passage, Scenario, Stage, index_of, passages, take_backup};
 use crate::support::World;
 use crate::support::daemon::Daemon;
 
@@ -34,34 +34,6 @@ fn a_daemon_killed_at_any_point_of_a_removal_has_the_backup_wholly_or_not_at_all
             assert_eq!(backups(&stage.world).len(), left, "{passage:?}");
         }
         assert_goes_on(&stage.world);
-    }
-}
-
-#[test]
-fn a_daemon_killed_at_any_point_of_a_restore_leaves_each_source_wholly_old_or_wholly_new() {
-    let published = index_of(Scenario::Restore, "fsio.published", 1);
-    for passage in passages(Scenario::Restore) {
-        let stage = Stage::set(Scenario::Restore);
-        let _daemon = kill_and_start_again(&stage, passage);
-        let live = Live::of(&stage.world);
-        if let Some(index) = passage.index {
-            let after = |point| {
-                let replaced = index > index_of(Scenario::Restore, point, 1);
-                if replaced { stage.restored() } else { stage.before() }
-            };
-            assert!(live.records == after("source.json.exchange").records, "{passage:?}: {:#}", live.records);
-            assert!(live.studies == after("source.tree.exchange").studies, "{passage:?}: {:#?}", live.studies);
-            let safety_backups = usize::from(index >= published);
-            assert_eq!(backups(&stage.world).len(), 1 + safety_backups, "{passage:?}");
-        } else {
-            assert!([stage.before(), stage.restored()].iter().any(|one| live.records == one.records), "{passage:?}");
-            assert!([stage.before(), stage.restored()].iter().any(|one| live.studies == one.studies), "{passage:?}");
-        }
-        assert_goes_on(&stage.world);
-
-        stage.run().expect_code(0);
-        assert!(Live::of(&stage.world) == *stage.restored(), "{passage:?}");
-        assert_consistent(&stage.world);
     }
 }
 

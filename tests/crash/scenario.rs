@@ -2,12 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
-
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
 use crate::support::wait::wait_until;
-use crate::support::{TreeImage, World};
+use crate::support::World;
 
 /// The point in the commit of every change of the catalog. The lanes look for work beside what else happens, so its
 /// passages are counted and not ordered.
@@ -18,8 +16,6 @@ pub(super) const COMMIT: &str = "catalog.before_commit";
 pub(super) enum Scenario {
     /// The first backup of a new daemon, and that daemon's first start.
     Backup,
-    /// A restore of everything into the live place.
-    Restore,
     /// The removal of one backup of two.
     Delete,
 }
@@ -45,26 +41,6 @@ impl Scenario {
             Self::Backup => {
                 [&["fsio.wrote_temporary", "fsio.renamed_temporary"][..], &WRITING, &["queue.record_end"]].concat()
             }
-            Self::Restore => {
-                const REPLACING: [&str; 15] = [
-                    "restore.safety_backup_taken",
-                    "source.json.written",
-                    "restore.staged",
-                    "source.tree.begun",
-                    "source.tree.laid_out",
-                    "restore.staged",
-                    "restore.validated",
-                    "source.json.exchange",
-                    "restore.swapped",
-                    "source.tree.exchange",
-                    "restore.swapped",
-                    "restore.compared",
-                    "restore.discard",
-                    "restore.discard",
-                    "queue.record_end",
-                ];
-                [&WRITING[..], &REPLACING].concat()
-            }
             Self::Delete => vec!["prune.forgotten", "fsio.unlinked", "fsio.unlinked", "queue.record_end"],
         }
     }
@@ -72,11 +48,11 @@ impl Scenario {
     /// How often it passes [`COMMIT`].
     ///
     /// A start: interrupted jobs, a claim by each lane; the first one also the id of the store and the rebuild. A job:
-    /// its row, a claim by each lane, its end, the next claim. A restore enters its safety backup, a removal forgets.
+    /// its row, a claim by each lane, its end, the next claim. A removal forgets.
     const fn commits(self) -> usize {
         match self {
             Self::Backup => 5 + 5,
-            Self::Restore | Self::Delete => 3 + 5 + 1,
+            Self::Delete => 3 + 5 + 1,
         }
     }
 
@@ -84,7 +60,6 @@ impl Scenario {
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Backup => "backup",
-            Self::Restore => "restore",
             Self::Delete => "prune",
         }
     }
@@ -94,31 +69,14 @@ impl Scenario {
 pub(super) struct Stage {
     pub(super) scenario: Scenario,
     pub(super) world: World,
-    /// The backup that is restored or removed.
+    /// The backup that is removed.
     backup: Option<String>,
-    /// Of the live data: at the time of the backup, and when the scenario begins.
-    then: Live,
-    now: Live,
-}
-
-/// The live data.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Live {
-    pub(super) records: Value,
-    pub(super) studies: TreeImage,
-}
-
-impl Live {
-    pub(super) fn of(world: &World) -> Self {
-        Self { records: world.clinic.records(), studies: TreeImage::of(&world.clinic.studies) }
-    }
 }
 
 impl Stage {
     pub(super) fn set(scenario: Scenario) -> Self {
         let world = World::new();
         make_small(&world);
-        let then = Live::of(&world);
         let backup = (scenario != Scenario::Backup).then(|| {
             let daemon = world.start();
             let wanted = take_backup(&world);
@@ -129,9 +87,7 @@ impl Stage {
             wanted
         });
         change_everything(&world);
-        let now = Live::of(&world);
-        assert!(now.records != then.records && now.studies != then.studies);
-        Self { scenario, world, backup, then, now }
+        Self { scenario, world, backup }
     }
 
     /// Asks for the job and waits for its end.
@@ -139,19 +95,8 @@ impl Stage {
         let backup = self.backup.as_deref().unwrap_or_default();
         match self.scenario {
             Scenario::Backup => self.world.ctl(&["backup", "--json"]),
-            Scenario::Restore => self.world.ctl(&["restore", backup, "--yes", "--json"]),
             Scenario::Delete => self.world.ctl(&["delete", backup, "-m", "no longer needed", "--yes", "--json"]),
         }
-    }
-
-    /// The live data before a restore.
-    pub(super) const fn before(&self) -> &Live {
-        &self.now
-    }
-
-    /// The live data after it.
-    pub(super) const fn restored(&self) -> &Live {
-        &self.then
     }
 }
 

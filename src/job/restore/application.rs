@@ -4,11 +4,9 @@
 //! but for the moments in which it is started: its unit has a condition on that file (`systemd/carelog-application.conf`),
 //! so a start while it exists does nothing.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::super::hooks::{self, About, HookError};
+use super::super::hooks::{self, About, HookError, Ran};
 use super::Restores;
 use super::journal::{Journal, Step};
 use crate::catalog::JobError;
@@ -28,13 +26,15 @@ pub(super) struct Application<'a> {
 #[derive(Debug)]
 pub(super) struct Probed {
     pub(super) name: String,
-    pub(super) result: Result<Duration, String>,
+    pub(super) result: Result<Ran, String>,
 }
 
 impl Probed {
     pub(super) fn to_json(&self) -> serde_json::Value {
         match &self.result {
-            Ok(took) => json!({ "name": self.name, "passed": true, "seconds": took.as_secs_f64() }),
+            Ok(ran) => json!({
+                "name": self.name, "passed": true, "seconds": ran.took.as_secs_f64(), "output": ran.output
+            }),
             Err(why) => json!({ "name": self.name, "passed": false, "why": why }),
         }
     }
@@ -57,13 +57,20 @@ impl Application<'_> {
         }
         if let Some(hook) = &self.hooks.start_application {
             self.restores.lift_marker()?;
+            journal.append(Step::Starting)?;
             hooks::run("start_application", hook, about(journal, status), self.progress.cancellation())?;
             if journal.state.ending.is_none() {
                 self.restores.raise_marker(journal.state.header.job)?;
             }
         }
-        journal.append(Step::Started)?;
-        Ok(())
+        match journal.append(Step::Started) {
+            // All that follows is that a crash starts it once more.
+            Err(error) if journal.state.ending.is_some() => {
+                tracing::warn!(job_id = %journal.state.header.job, %error, "that the application was started is not on record");
+                Ok(())
+            }
+            appended => Ok(appended?),
+        }
     }
 
     /// Asks it whether it works: the probes in their order up to the first that fails. Without a hook that starts it
@@ -76,9 +83,12 @@ impl Application<'_> {
         for probe in &self.hooks.probes {
             let about = about(journal, JobState::Running);
             let ran = hooks::run(&probe.name, &probe.hook, about, self.progress.cancellation());
-            let result = ran.as_ref().map(|ran| ran.took).map_err(HookError::to_string);
+            let (result, failed) = match ran {
+                Ok(ran) => (Ok(ran), None),
+                Err(error) => (Err(error.to_string()), Some(error)),
+            };
             probed.push(Probed { name: probe.name.clone(), result });
-            if let Err(error) = ran {
+            if let Some(error) = failed {
                 return (probed, Err(error.into()));
             }
         }

@@ -42,7 +42,9 @@ pub(super) enum Step {
     Saved { backup: BackupId },
     /// This source is swapped. Its record here counts, not the one before: what was staged may have been brought up to date.
     Swapping { record: SwapRecord },
-    /// The application was started.
+    /// The application is started.
+    Starting,
+    /// It was started.
     Started,
     /// The restore has succeeded and will not be taken back.
     Committed(Committed),
@@ -96,8 +98,8 @@ pub(super) struct State {
     pub(super) swaps: Vec<SwapRecord>,
     /// The application was stopped and has to be started.
     pub(super) is_stopped: bool,
-    /// It was stopped at least once.
-    pub(super) was_stopped: bool,
+    /// It was, or is being, started after it had been stopped.
+    pub(super) may_run: bool,
     /// The safety backup that was taken after it was stopped.
     pub(super) second_safety: Option<BackupId>,
     pub(super) ending: Option<Ending>,
@@ -112,7 +114,7 @@ impl State {
             staged: Vec::new(),
             swaps: Vec::new(),
             is_stopped: false,
-            was_stopped: false,
+            may_run: false,
             second_safety: None,
             ending: None,
             discarded: BTreeSet::new(),
@@ -125,9 +127,10 @@ impl State {
             // Only the first line is one; see `read`.
             Step::Staging(_) => {}
             Step::Staged { records } => self.staged = records,
-            Step::Stopping => (self.is_stopped, self.was_stopped) = (true, true),
+            Step::Stopping => (self.is_stopped, self.may_run) = (true, false),
             Step::Saved { backup } => self.second_safety = Some(backup),
             Step::Swapping { record } => self.swaps.push(record),
+            Step::Starting => self.may_run = true,
             Step::Started => self.is_stopped = false,
             Step::Committed(committed) => self.ending = Some(Ending::Committed(committed)),
             Step::Undone => self.ending = Some(Ending::Undone),
@@ -290,7 +293,7 @@ mod tests {
         drop(journal);
         let state = Journal::open(&only(dir.path()), Clock::system()).unwrap().unwrap().state;
         assert_eq!((state.header.job, state.header.backup), (header.job, header.backup));
-        assert!(state.is_stopped && state.was_stopped && !state.is_settled && state.swaps.is_empty());
+        assert!(state.is_stopped && !state.may_run && !state.is_settled && state.swaps.is_empty());
         assert!(matches!(state.ending, Some(Ending::Undone)));
     }
 

@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 pub(super) use open::{open_backup, selected_names};
 pub use plan::RestorePlan;
 pub use recover::Recovered;
-pub use restores::{Restores, Trouble};
+pub use restores::{Restores, Trouble, Unsettled};
 
 use self::application::Application;
 use self::journal::Header;

@@ -10,6 +10,7 @@ use super::Restores;
 use super::application::Application;
 use super::journal::{Ending, Journal, Step};
 use super::kept;
+use super::restores::{HOW_TO_SETTLE, Unsettled};
 use super::transaction::put_back;
 use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
@@ -38,7 +39,7 @@ impl Restores {
             let job = journal.state.header.job;
             let result = if journal.state.is_settled { Ok(()) } else { self.settle_sources(parts, &mut journal) };
             if let Err(error) = &result {
-                self.note_trouble(job, &error.message);
+                self.note_trouble(job, Unsettled::Data, &error.message);
             }
             recovered.push(Recovered { job, outcome: outcome(&journal, result.err()) });
         }
@@ -63,7 +64,7 @@ impl Restores {
             }
             match self.settle_application(parts, &mut journal) {
                 Ok(()) => tracing::info!(job_id = %job, "the interrupted restore is settled"),
-                Err(error) => self.note_trouble(job, &error.message),
+                Err(error) => self.note_trouble(job, Unsettled::Application, &error.message),
             }
         }
         self.discard_expired(parts.clock.now(), None);
@@ -166,7 +167,7 @@ fn clear_away(parts: &Parts, journal: &Journal) -> Result<(), JobError> {
 
 fn trouble(stuck: &[String]) -> Option<JobError> {
     let message = stuck.join("; ");
-    let hint = super::restores::HOW_TO_SETTLE.to_owned();
+    let hint = HOW_TO_SETTLE.to_owned();
     (!stuck.is_empty()).then_some(JobError { code: ErrorCode::Failed, message, hint })
 }
 

@@ -32,8 +32,30 @@ struct Shared {
 pub struct Trouble {
     /// The restore.
     pub job: JobId,
+    /// What is at stake.
+    pub unsettled: Unsettled,
     /// What could not be done, naming the paths.
     pub what: String,
+}
+
+/// What a restore did not settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsettled {
+    /// Live data may be half old and half new.
+    Data,
+    /// Live data is whole, but the application was not started, or what was staged is still there.
+    Application,
+}
+
+impl Unsettled {
+    /// In words, without naming anything.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Data => "live data may be half old and half new",
+            Self::Application => "live data is whole, but the application may not have been started",
+        }
+    }
 }
 
 impl fmt::Display for Trouble {
@@ -72,13 +94,9 @@ impl Restores {
         }
     }
 
-    pub(super) fn note_trouble(&self, job: JobId, what: &str) {
+    pub(super) fn note_trouble(&self, job: JobId, unsettled: Unsettled, what: &str) {
         tracing::error!(job_id = %job, "{what}");
-        self.lock_troubles().insert(job, Trouble { job, what: what.to_owned() });
-    }
-
-    pub(super) fn forget_trouble(&self, job: JobId) {
-        self.lock_troubles().remove(&job);
+        self.lock_troubles().insert(job, Trouble { job, unsettled, what: what.to_owned() });
     }
 
     /// Waits until nobody else stops or starts the application.

@@ -9,7 +9,7 @@ use super::application::Application;
 use super::journal::{Committed, Ending, Journal, Step};
 use super::kept;
 use super::open::Restoring;
-use super::restores::HOW_TO_SETTLE;
+use super::restores::{HOW_TO_SETTLE, Unsettled};
 use super::safety::Safety;
 use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
@@ -180,7 +180,7 @@ impl<'a> Transaction<'a> {
         self.begin_phase("take back");
         let shielded = self.shielded.clone();
         let mut also = Vec::new();
-        if !self.journal.state.swaps.is_empty() && !self.journal.state.is_stopped {
+        if !self.journal.state.swaps.is_empty() && self.journal.state.may_run {
             // What it writes from now on would be lost.
             let stopped = self.application(&shielded).stop(&mut self.journal, JobState::Failed);
             also.extend(stopped.err().map(|error| error.message));
@@ -188,7 +188,7 @@ impl<'a> Transaction<'a> {
         let stuck = put_back(&self.journal.state.swaps);
         if !stuck.is_empty() {
             let what = stuck.join("; ");
-            self.restores().note_trouble(self.cx.job.id, &what);
+            self.restores().note_trouble(self.cx.job.id, Unsettled::Data, &what);
             let message = format!("{}; {what}", error.message);
             return JobError { message, hint: HOW_TO_SETTLE.to_owned(), ..error };
         }
@@ -198,7 +198,7 @@ impl<'a> Transaction<'a> {
         }
         if let Err(error) = self.application(&shielded).start(&mut self.journal, JobState::Failed) {
             let what = format!("everything live is as it was, but the application was not started: {}", error.message);
-            self.restores().note_trouble(self.cx.job.id, &what);
+            self.restores().note_trouble(self.cx.job.id, Unsettled::Application, &what);
             also.push(what);
         }
         if let Err(error) = self.restores().lift_marker() {

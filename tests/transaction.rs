@@ -1,0 +1,9 @@
+//! A restore happens wholly or not at all: with hooks, with failing hooks, and killed or failed at every point that it, and
+//! the recovery from it, passes.
+
+#[cfg(feature = "failpoints")]
+mod crashes;
+mod hooks;
+#[cfg(feature = "failpoints")]
+mod recovery;
+mod site;

@@ -1,0 +1,72 @@
+//! Recovery that is itself disturbed, and recovery that cannot be.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+
+use nix::sys::signal::Signal;
+
+use super::crashes::{Passage, assert_recovered, passages, passages_in, plan, restore_killed_at};
+
+/// What a start passes, up to the end of its recovery, after a kill at `passage`.
+fn recovery_after(passage: &Passage) -> Vec<Passage> {
+    let site = restore_killed_at(passage);
+    let trace = site.world.path("trace");
+    let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
+    site.wait_settled();
+    daemon.stop();
+    passages_in(&fs::read_to_string(trace).unwrap_or_default())
+}
+
+#[test]
+fn a_recovery_that_is_killed_at_any_point_is_gone_on_with_at_the_next_start() {
+    // Points that lead to the same recovery are tried once.
+    let mut seen = BTreeSet::new();
+    for passage in passages() {
+        let recovery = recovery_after(&passage);
+        if !seen.insert(recovery.clone()) {
+            continue;
+        }
+        for point in recovery {
+            let context = format!("killed at {passage:?}, then at {point:?}");
+            let site = restore_killed_at(&passage);
+            let plan = plan(&point, "kill");
+            let mut daemon = site.world.spawn_with(&[("CARELOG_FAIL", &plan)]);
+            let status = daemon.wait();
+            assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{context}: {status}");
+            let daemon = site.world.start();
+            assert_recovered(&site, &daemon, &context);
+        }
+    }
+    assert!(seen.len() > 3, "{seen:#?}");
+}
+
+#[test]
+fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
+    let site = restore_killed_at(&("restore.swapped".to_owned(), 1));
+    let aside = site.beside_live_data().into_iter().find(|name| name.contains("data.json")).unwrap();
+    let aside = site.world.path("clinic").join(aside);
+    let rescued = site.world.path("rescued");
+    fs::rename(&aside, &rescued).unwrap();
+    // With neither of the two at hand nothing can be said about what is live.
+    let live = site.world.path("live");
+    fs::rename(&site.world.clinic.data, &live).unwrap();
+
+    let daemon = site.world.start();
+    assert!(site.marker().exists());
+    let job = site.job().unwrap();
+    assert_eq!(job["state"], "interrupted", "{job:#}");
+    assert!(job["error"]["message"].as_str().unwrap().contains(aside.to_str().unwrap()), "{job:#}");
+    let status = site.world.ctl(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(status["problems"][0]["severity"], "critical", "{status:#}");
+    assert!(status["problems"][0]["what"].as_str().unwrap().contains("is not settled"), "{status:#}");
+    let refused = site.restore().expect_code(9);
+    assert!(refused.stderr.contains("restart carelogd"), "{refused:?}");
+    assert_eq!(site.calls().iter().filter(|call| call.starts_with("start")).count(), 0);
+
+    fs::rename(&live, &site.world.clinic.data).unwrap();
+    fs::rename(&rescued, &aside).unwrap();
+    let _daemon = daemon.restart();
+    site.wait_settled();
+    assert!(!site.assert_whole("settled late"));
+}
