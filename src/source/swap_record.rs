@@ -171,6 +171,14 @@ impl SwapRecord {
         self.remove_aside(&opened)
     }
 
+    /// The root that was live when this was recorded.
+    pub(super) const fn live_root(&self) -> Option<Identity> {
+        match &self.swap {
+            RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old,
+            RecordedSwap::ExchangeEntries(swap) | RecordedSwap::RenameEntries(swap) => Some(swap.root),
+        }
+    }
+
     /// As [`Self::put_back`] by who knows that the swap was made.
     pub(super) fn take_back(&self) -> Result<(), StageError> {
         Opened::open(self)?.bring(Generation::Old, true)

@@ -7,15 +7,28 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Source;
 use super::attributes::{Carrier, XattrReader};
+use super::{RecordedSwap, RootSwap, Source, StageRequest, Staged};
 use crate::archive::metadata::FORMAT_VERSION;
 use crate::archive::{ArchiveReader, ArchiveWriter, Codec, Metadata, SourceSummary, WriterOptions};
-use crate::model::{BackupId, Class, Mode, Requester, Scope, Sha256, SourceName};
+use crate::model::{BackupId, Class, JobId, Mode, Requester, Scope, Sha256, SourceName};
 use crate::progress::Progress;
 
 pub(super) fn name(text: &str) -> SourceName {
     SourceName::new(text).unwrap()
+}
+
+/// A request for all of a source.
+pub(super) fn whole() -> StageRequest<'static> {
+    StageRequest::whole(JobId::generate())
+}
+
+/// The two roots that `staged` swaps.
+pub(super) fn roots_of(staged: &dyn Staged) -> RootSwap {
+    match staged.record().swap {
+        RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// An archive that `fill` writes for `sources`.
@@ -107,6 +120,8 @@ pub(super) fn image(root: &Path) -> BTreeMap<Vec<u8>, Item> {
         };
         if facts.is_dir() {
             let mut below: Vec<_> = path.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+            // Our own place in a root that is swapped by entries is no part of the tree.
+            below.retain(|path| !path.ends_with(".carelog-restore"));
             below.sort();
             pending.extend(below.into_iter().rev());
         }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType};
 
 use super::super::error::StageError;
-use super::super::facts::Facts;
+use super::super::facts::{Facts, Identity};
 use super::super::shown::shown;
 use super::exclude::Rules;
 use super::walk::{Step, Walk, WalkOptions};
@@ -24,6 +24,8 @@ pub(super) enum Difference<'d> {
     Changed {
         entry: &'d Entry,
         what: &'static str,
+        /// What is live, where it could be looked at.
+        found: Option<Identity>,
     },
     /// Live and left out by the rules.
     Excluded {
@@ -45,7 +47,7 @@ impl Difference<'_> {
         match self {
             Self::OnlyInBackup(entry) => (shown(&entry.path), "is missing".to_owned()),
             Self::OnlyLive { path } => (shown(path), "is not in the backup".to_owned()),
-            Self::Changed { entry, what } => (shown(&entry.path), format!("differs from the backup: {what}")),
+            Self::Changed { entry, what, .. } => (shown(&entry.path), format!("differs from the backup: {what}")),
             Self::Excluded { path } => (shown(path), "is left out of the backup by configuration".to_owned()),
         }
     }
@@ -70,6 +72,21 @@ pub(super) fn differences(
     progress: &Progress,
     on: &mut dyn FnMut(Difference<'_>),
 ) -> Result<u64, StageError> {
+    differences_and_suspects(root, prefix, rules, with_owners, entries, progress, &mut |_| None, on)
+}
+
+/// As [`differences`]; `suspect` is asked about each live thing of which nothing differs, and may say what does.
+#[expect(clippy::too_many_arguments, reason = "one call more than the function above")]
+pub(super) fn differences_and_suspects(
+    root: Option<(OwnedFd, Facts)>,
+    prefix: &[u8],
+    rules: &Rules,
+    with_owners: bool,
+    entries: impl Iterator<Item = Result<Entry, ReadError>>,
+    progress: &Progress,
+    suspect: &mut dyn FnMut(&Facts) -> Option<&'static str>,
+    on: &mut dyn FnMut(Difference<'_>),
+) -> Result<u64, StageError> {
     let options = WalkOptions { rules, one_file_system: true, report_excluded: true };
     let rights = Rights::ours(with_owners);
     let mut walk = root.map(|(fd, facts)| Walk::new(fd, facts, prefix, options));
@@ -86,8 +103,10 @@ pub(super) fn differences(
         match live.take_if(|found| found.path == entry.path) {
             None => on(Difference::OnlyInBackup(&entry)),
             Some(found) => {
-                if let Some(what) = what_differs(&found, &entry, rights) {
-                    on(Difference::Changed { entry: &entry, what });
+                let what = what_differs(&found, &entry, rights);
+                if let Some(what) = what.or_else(|| found.facts.as_ref().and_then(&mut *suspect)) {
+                    let found = found.facts.map(|facts| facts.identity);
+                    on(Difference::Changed { entry: &entry, what, found });
                 }
                 live = next_live(walk.as_mut(), prefix)?;
             }

@@ -16,7 +16,7 @@ use super::super::error::SourceError;
 use super::super::place::is_staging_name;
 
 /// Compiled exclude patterns of one tree.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     any: GlobSet,
     folders: GlobSet,

@@ -14,6 +14,9 @@ mod open;
 mod plan;
 mod record;
 pub(in crate::source) mod remove;
+mod restage;
+mod reuse;
+mod second_look;
 mod snapshot;
 mod stage;
 #[cfg(test)]
@@ -51,7 +54,7 @@ pub struct FileTreeOptions {
 }
 
 /// The source kind `files`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileTree {
     name: SourceName,
     root: PathBuf,

@@ -133,7 +133,7 @@ impl Tally {
             Difference::OnlyLive { .. } => self.removed += 1,
             Difference::Excluded { .. } => self.excluded += 1,
             // The times of folders change with every file in them and tell a person nothing.
-            Difference::Changed { entry, what } => {
+            Difference::Changed { entry, what, .. } => {
                 if entry.kind != EntryKind::Directory || *what != "modification time" {
                     self.changed += 1;
                 }

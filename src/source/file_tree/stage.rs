@@ -1,10 +1,11 @@
 //! A tree laid out beside the live one, and what is done with it: validate, swap, compare, undo, discard.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::error::StageError;
+use super::super::error::{SourceError, StageError};
+use super::super::facts::Facts;
 use super::super::place::Place;
 use super::super::shown::shown;
 use super::super::steps;
@@ -22,10 +23,12 @@ use super::extract::{ExtractOptions, Extraction};
 use super::open_root;
 use super::plan::{Held, live_root};
 use super::record::{Recording, record_of};
+use super::restage::restage_touched;
+use super::reuse::{Reuse, Taken};
+use super::second_look::changes_since;
 use super::validate::validate;
 use super::wanted::Wanted;
 use crate::archive::{ArchiveReader, Entry, ReadError};
-use crate::model::SourceName;
 use crate::progress::Progress;
 
 /// So many differences are named.
@@ -34,9 +37,8 @@ const NAMED: usize = 100;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct StagedTree {
-    name: SourceName,
+    tree: FileTree,
     archive: Arc<ArchiveReader>,
-    root: PathBuf,
     place: Place,
     site: Site,
     method: SwapMethod,
@@ -47,6 +49,8 @@ pub(super) struct StagedTree {
     new_root: Option<RootMetadata>,
     safety: Option<SafetyBackup>,
     threads: usize,
+    /// What was taken from the live tree and not from the archive.
+    taken: Taken,
     swap: Swapping,
     is_up_to_date: bool,
     warnings: Vec<String>,
@@ -69,18 +73,19 @@ impl StagedTree {
         let live = live_root(&tree.root)?;
         let place = Place::of(&tree.root)?;
         let site = Site::of(&place, live.as_ref().map(|(root, _)| root.as_fd()), method, request.job)?;
-        let laid_out = extract_into(&site, method, archive, &wanted, request.threads, progress).and_then(|warnings| {
+        let laid_out = site.make(method).and_then(|staged| {
+            let extracting = Extracting { archive, wanted: &wanted, threads: request.threads, site: &site, progress };
+            let (warnings, taken) = extracting.run(&staged, live.as_ref(), request.safety)?;
             let root = archive.entry(&prefix)?;
             let new_root = root.filter(|_| wanted.is_everything()).map(|entry| RootMetadata::from(&entry.meta));
             let recording = Recording { name: &tree.name, place: &place, site: &site, method, wanted: &wanted };
             let record = record_of(recording, &held.rules, new_root.as_ref())?;
-            Ok((warnings, new_root, record))
+            Ok((warnings, taken, new_root, record))
         });
         match laid_out {
-            Ok((warnings, new_root, record)) => Ok(Self {
-                name: tree.name.clone(),
+            Ok((warnings, taken, new_root, record)) => Ok(Self {
+                tree: tree.clone(),
                 archive: Arc::clone(archive),
-                root: tree.root.clone(),
                 place,
                 site,
                 method,
@@ -89,6 +94,7 @@ impl StagedTree {
                 new_root,
                 safety: request.safety.cloned(),
                 threads: request.threads,
+                taken,
                 swap: Swapping::new(record),
                 is_up_to_date: false,
                 exact: warnings.is_empty(),
@@ -104,9 +110,34 @@ impl StagedTree {
         }
     }
 
+    /// What was staged is for the root that was there then.
+    fn require_same_root(&self) -> Result<(), StageError> {
+        let found = self.place.facts()?.map(|facts| facts.identity);
+        if found == self.swap.record().live_root() {
+            return Ok(());
+        }
+        Err(StageError::Source(SourceError::Refused {
+            path: self.tree.root.clone(),
+            reason: "something else was put there while the restore ran; nothing was exchanged".to_owned(),
+        }))
+    }
+
+    /// What was linked from the live tree and touched since comes from the archive.
+    fn restage(&mut self, progress: &Progress) -> Result<(), StageError> {
+        if self.taken.is_all_confirmed() {
+            return Ok(());
+        }
+        let staged = self.site.open()?;
+        let warnings = restage_touched(&self.archive, &staged, &self.wanted, &self.taken, self.threads, progress)?;
+        self.exact &= warnings.is_empty();
+        self.warnings.extend(warnings);
+        steps::pass("source.tree.restaged").map_err(|error| self.place.failed("restaging beside", error))?;
+        Ok(())
+    }
+
     /// What the restore is to leave alone comes along.
     fn carry_over(&mut self, progress: &Progress) -> Result<(), StageError> {
-        let Some(live) = live_root(&self.root)? else { return Ok(()) };
+        let Some(live) = live_root(&self.tree.root)? else { return Ok(()) };
         let staged = self.site.open()?;
         let kept = Kept { rules: &self.rules, wanted: &self.wanted, by_entry: self.method.is_by_entry() };
         let carried = carry_over(live, staged.as_fd(), kept, progress)?;
@@ -140,22 +171,24 @@ impl Staged for StagedTree {
 
     fn validate(&mut self, progress: &Progress) -> Result<(), StageError> {
         let staged = self.site.open()?;
-        validate(&self.archive, &staged, &self.wanted, self.exact, progress)
+        validate(&self.archive, &staged, &self.wanted, &self.taken, self.exact, progress)
     }
 
     fn changed_since_safety(&mut self, progress: &Progress) -> Result<Vec<String>, StageError> {
         progress.check_cancelled()?;
-        let Some(_safety) = &self.safety else { return Ok(Vec::new()) };
-        Ok(Vec::new())
+        let Some(safety) = &self.safety else { return Ok(Vec::new()) };
+        changes_since(&self.tree, safety, &self.wanted, &mut self.taken, progress)
     }
 
     fn bring_up_to_date(&mut self, progress: &Progress) -> Result<(), StageError> {
         if self.is_up_to_date {
             return Ok(());
         }
+        self.require_same_root()?;
+        self.restage(progress)?;
         self.carry_over(progress)?;
         let recording = Recording {
-            name: &self.name,
+            name: &self.tree.name,
             place: &self.place,
             site: &self.site,
             method: self.method,
@@ -191,7 +224,7 @@ impl Staged for StagedTree {
                 more += 1;
             }
         };
-        let live = open_root(&self.root)?;
+        let live = open_root(&self.tree.root)?;
         let entries = self.wanted.entries(&self.archive);
         let count =
             differences(Some(live), self.wanted.prefix(), &self.rules, self.exact, entries, progress, &mut note)?;
@@ -227,21 +260,42 @@ fn with_root(
     objection.into_iter().chain(entries)
 }
 
-/// Extracts what is wanted into a new folder at `site`; returns the warnings.
-fn extract_into(
-    site: &Site,
-    method: SwapMethod,
-    archive: &ArchiveReader,
-    wanted: &Wanted,
+/// The laying out of what is wanted.
+struct Extracting<'a> {
+    archive: &'a ArchiveReader,
+    wanted: &'a Wanted,
     threads: usize,
-    progress: &Progress,
-) -> Result<Vec<String>, StageError> {
-    let failed = |error| StageError::Io { doing: "staging in", path: site.path().display().to_string(), error };
-    let staged = site.make(method)?;
-    steps::pass("source.tree.begun").map_err(failed)?;
-    let options = ExtractOptions { threads, strip: wanted.prefix().to_vec(), partial: false, sync: true };
-    let entries = with_root(wanted.entries(archive), wanted.prefix());
-    let report = Extraction::new(archive, staged.as_fd(), options, progress).run(entries)?;
-    steps::pass("source.tree.laid_out").map_err(failed)?;
-    Ok(report.warnings)
+    site: &'a Site,
+    progress: &'a Progress,
+}
+
+impl Extracting<'_> {
+    /// Into `staged`, from the archive and, as far as `safety` proves it to be the same, from `live`. Returns the warnings
+    /// and what was taken from there.
+    fn run(
+        &self,
+        staged: &OwnedFd,
+        live: Option<&(OwnedFd, Facts)>,
+        safety: Option<&SafetyBackup>,
+    ) -> Result<(Vec<String>, Taken), StageError> {
+        let prefix = self.wanted.prefix();
+        self.pass("source.tree.begun")?;
+        let options = ExtractOptions { threads: self.threads, strip: prefix.to_vec(), partial: false, sync: true };
+        let entries = with_root(self.wanted.entries(self.archive), prefix);
+        let extraction = Extraction::new(self.archive, staged.as_fd(), options, self.progress);
+        let (report, taken) = match (live, safety) {
+            (Some((root, facts)), Some(safety)) => {
+                let mut reuse = Reuse::new(root.as_fd(), facts, prefix, safety);
+                (extraction.run_with(entries, &mut reuse)?, reuse.into_taken())
+            }
+            _ => (extraction.run(entries)?, Taken::default()),
+        };
+        self.pass("source.tree.laid_out")?;
+        Ok((report.warnings, taken))
+    }
+
+    fn pass(&self, point: &'static str) -> Result<(), StageError> {
+        let path = || self.site.path().display().to_string();
+        steps::pass(point).map_err(|error| StageError::Io { doing: "staging in", path: path(), error })
+    }
 }

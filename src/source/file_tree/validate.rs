@@ -1,11 +1,12 @@
 //! Reads back what was staged and compares it with the manifest: what `stat` says of every entry, the SHA-256 of every
-//! file, the extended attributes of files and folders.
+//! file, the extended attributes of files and folders. Of what was taken from the live tree the content is not read: the
+//! safety backup has just done that.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::Digest as _;
 
@@ -18,6 +19,7 @@ use super::diff::{Difference, differences};
 use super::exclude::Rules;
 use super::extract::paths::split_name;
 use super::open::directory_beneath;
+use super::reuse::Taken;
 use super::wanted::Wanted;
 use crate::archive::{ArchiveReader, Content, Entry, EntryKind, Segment};
 use crate::model::Sha256;
@@ -38,11 +40,12 @@ pub(super) fn validate(
     archive: &ArchiveReader,
     root: &OwnedFd,
     wanted: &Wanted,
+    taken: &Taken,
     exact: bool,
     progress: &Progress,
 ) -> Result<(), StageError> {
     let prefix = wanted.prefix();
-    validate_structure(archive, root, wanted, exact, progress)?;
+    validate_structure(archive, root, wanted, taken, exact, progress)?;
     let failure = Mutex::new(None);
     let has_failed = || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
     let fed = thread::scope(|scope| {
@@ -52,7 +55,7 @@ pub(super) fn validate(
             let receiver = receiver.clone();
             let (failure, has_failed) = (&failure, &has_failed);
             scope.spawn(move || {
-                let mut reader = Validator::new(root.as_fd(), prefix.len(), exact, progress);
+                let mut reader = Validator::new(root.as_fd(), prefix.len(), taken, exact, progress);
                 for batch in receiver {
                     if has_failed() {
                         continue;
@@ -95,6 +98,7 @@ fn validate_structure(
     archive: &ArchiveReader,
     root: &OwnedFd,
     wanted: &Wanted,
+    taken: &Taken,
     exact: bool,
     progress: &Progress,
 ) -> Result<(), StageError> {
@@ -105,6 +109,10 @@ fn validate_structure(
     let facts = Facts::from(&rustix::fs::fstat(&own).map_err(failed)?);
     let mut first = None;
     let mut note = |difference: Difference<'_>| {
+        // The live file itself, to which somebody may be writing: it is looked at when nobody is.
+        if matches!(difference, Difference::Changed { found: Some(found), .. } if taken.is_linked(found.inode)) {
+            return;
+        }
         first.get_or_insert_with(|| {
             let (member, reason) = difference.in_words();
             StageError::Mismatch { member, reason: format!("as staged {reason}") }
@@ -119,6 +127,7 @@ fn validate_structure(
 struct Validator<'a> {
     root: BorrowedFd<'a>,
     start: usize,
+    taken: &'a Taken,
     exact: bool,
     progress: &'a Progress,
     directory: Option<(Vec<u8>, OwnedFd)>,
@@ -127,9 +136,9 @@ struct Validator<'a> {
 }
 
 impl<'a> Validator<'a> {
-    fn new(root: BorrowedFd<'a>, start: usize, exact: bool, progress: &'a Progress) -> Self {
+    fn new(root: BorrowedFd<'a>, start: usize, taken: &'a Taken, exact: bool, progress: &'a Progress) -> Self {
         let buffer = vec![0; BUFFER_BYTES];
-        Self { root, start, exact, progress, directory: None, buffer, xattrs: XattrReader::new() }
+        Self { root, start, taken, exact, progress, directory: None, buffer, xattrs: XattrReader::new() }
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<(), StageError> {
@@ -139,6 +148,11 @@ impl<'a> Validator<'a> {
                 directory_beneath(self.root, path).map_err(|error| failed("opening", &entry.path, error))?
             }
             EntryKind::File(content) => {
+                if !self.taken.is_empty() && self.was_taken(path, &entry.path)? {
+                    self.progress.add_bytes(content.size);
+                    self.progress.add_files(1);
+                    return Ok(());
+                }
                 let fd = self.open_file(path, &entry.path)?;
                 let found = self.digest(&fd, content, &entry.path)?;
                 if found != content.sha256 {
@@ -168,16 +182,28 @@ impl<'a> Validator<'a> {
         Ok(())
     }
 
+    /// Whether the file came from the live tree: then the safety backup has read it.
+    fn was_taken(&mut self, path: &[u8], member: &[u8]) -> Result<bool, StageError> {
+        let (folder, name) = split_name(path);
+        let found = rustix::fs::statat(self.open_folder(folder, member)?, name, AtFlags::SYMLINK_NOFOLLOW);
+        let facts = Facts::from(&found.map_err(|error| failed("looking at", member, error))?);
+        Ok(self.taken.has(facts.identity.inode))
+    }
+
     fn open_file(&mut self, path: &[u8], member: &[u8]) -> Result<OwnedFd, StageError> {
         let (folder, name) = split_name(path);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        rustix::fs::openat(self.open_folder(folder, member)?, name, flags, Mode::empty())
+            .map_err(|error| failed("opening", member, error))
+    }
+
+    fn open_folder(&mut self, folder: &[u8], member: &[u8]) -> Result<BorrowedFd<'_>, StageError> {
         if self.directory.as_ref().is_none_or(|(last, _)| last != folder) {
             let fd =
                 directory_beneath(self.root, folder).map_err(|error| failed("opening the folder of", member, error))?;
             self.directory = Some((folder.to_vec(), fd));
         }
-        let directory = self.directory.as_ref().map_or(self.root, |(_, fd)| fd.as_fd());
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(|error| failed("opening", member, error))
+        Ok(self.directory.as_ref().map_or(self.root, |(_, fd)| fd.as_fd()))
     }
 
     /// The digest as the manifest has it: of a sparse file, of its segments one after the other.

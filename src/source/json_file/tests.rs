@@ -12,7 +12,7 @@ use crate::archive::EntryKind;
 use crate::clock::Clock;
 use crate::model::Sha256;
 use crate::progress::Progress;
-use crate::source::testing::{archive_by, backup_of, name};
+use crate::source::testing::{archive_by, backup_of, name, roots_of, whole};
 use crate::source::{Source as _, SourceError, StageError};
 
 fn source(path: &Path, exclude: &[&str]) -> JsonFile {
@@ -46,9 +46,9 @@ fn without_exclusions_the_copy_is_byte_identical_and_comes_back_with_its_metadat
     assert_eq!(held.sha256, Sha256::of(content.as_bytes()));
 
     fs::write(&path, "garbage").unwrap();
-    let plan = source.plan(&archive, &Progress::default()).unwrap();
+    let plan = source.plan(&archive, &[], &Progress::default()).unwrap();
     assert_eq!((plan.added, plan.changed), (0, 1));
-    let mut staged = source.stage(&archive, &Progress::default()).unwrap();
+    let mut staged = source.stage(&archive, &whole(), &Progress::default()).unwrap();
     staged.validate(&Progress::default()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"garbage");
     staged.commit().unwrap();
@@ -56,7 +56,7 @@ fn without_exclusions_the_copy_is_byte_identical_and_comes_back_with_its_metadat
     assert_eq!(fs::read_to_string(&path).unwrap(), content);
     let facts = fs::metadata(&path).unwrap();
     assert_eq!((facts.mode() & 0o7777, facts.mtime(), facts.mtime_nsec()), (0o640, 77, 5));
-    assert_eq!(facts.ino(), staged.identities().staged.inode);
+    assert_eq!(facts.ino(), roots_of(&*staged).new.inode);
     staged.undo().unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"garbage");
     staged.commit().unwrap();
@@ -74,9 +74,9 @@ fn excluded_members_are_not_in_the_backup_and_stay_as_they_are_live() {
     // The rules of today do not matter: what the backup left out is not its business.
     let source = source(&path, &[]);
     fs::write(&path, r#"{"patients":[],"sessions":{"new":2},"users":{"n":9,"tokens":["u"]}}"#).unwrap();
-    let plan = source.plan(&archive, &Progress::default()).unwrap();
+    let plan = source.plan(&archive, &[], &Progress::default()).unwrap();
     assert!(plan.notes.contains(&"patients: 0 elements now, 1 afterwards".to_owned()), "{:?}", plan.notes);
-    let mut staged = source.stage(&archive, &Progress::default()).unwrap();
+    let mut staged = source.stage(&archive, &whole(), &Progress::default()).unwrap();
     staged.validate(&Progress::default()).unwrap();
     // The application goes on: a session joins, by a rename as many do it.
     let rewritten = folder.path().join("new");
@@ -103,11 +103,11 @@ fn a_live_file_that_cannot_give_its_members_is_a_warning_and_one_that_is_gone_is
     let archive = backup_of(&[&source]);
     fs::write(&path, "{broken").unwrap();
     fs::File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
-    let staged = source.stage(&archive, &Progress::default()).unwrap();
+    let staged = source.stage(&archive, &whole(), &Progress::default()).unwrap();
     assert!(staged.warnings()[0].contains("not JSON"), "{:?}", staged.warnings());
     staged.discard().unwrap();
     fs::remove_file(&path).unwrap();
-    let mut staged = source.stage(&archive, &Progress::default()).unwrap();
+    let mut staged = source.stage(&archive, &whole(), &Progress::default()).unwrap();
     staged.commit().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"a":1}"#);
     staged.undo().unwrap();
@@ -142,7 +142,7 @@ fn a_link_a_folder_and_nothing_are_refused_by_name() {
     let archive = backup_of(&[&source(&path, &[])]);
     let link = source(&at("link.json"), &[]);
     assert!(matches!(
-        link.stage(&archive, &Progress::default()),
+        link.stage(&archive, &whole(), &Progress::default()),
         Err(StageError::Source(SourceError::WrongType { .. }))
     ));
 }

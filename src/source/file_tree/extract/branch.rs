@@ -11,6 +11,7 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(super) struct Branch<'t> {
     target: BorrowedFd<'t>,
+    may_exist: bool,
     levels: Vec<Level>,
 }
 
@@ -21,12 +22,13 @@ struct Level {
 }
 
 impl<'t> Branch<'t> {
-    pub(super) const fn new(target: BorrowedFd<'t>) -> Self {
-        Self { target, levels: Vec::new() }
+    /// Below `target`; `may_exist` is whether a directory that is there already is taken as made.
+    pub(super) const fn new(target: BorrowedFd<'t>, may_exist: bool) -> Self {
+        Self { target, may_exist, levels: Vec::new() }
     }
 
     /// Goes to the directory at `path` (each name with a slash behind it), making those that are not on the branch.
-    /// Returns how many were made. One that exists already and was not made here is refused with EEXIST.
+    /// Returns how many were made. One that exists already and was not made here is refused with EEXIST, unless it may exist.
     pub(super) fn go_to(&mut self, path: &[u8]) -> Result<u64, Errno> {
         let mut names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
         let mut common = 0;
@@ -39,9 +41,12 @@ impl<'t> Branch<'t> {
         self.levels.truncate(common);
         let mut made = 0;
         for name in names {
-            rustix::fs::mkdirat(self.directory()?, name, Mode::RWXU)?;
+            match rustix::fs::mkdirat(self.directory()?, name, Mode::RWXU) {
+                Ok(()) => made += 1,
+                Err(Errno::EXIST) if self.may_exist => {}
+                Err(error) => return Err(error),
+            }
             self.levels.push(Level { name: name.to_vec(), fd: None });
-            made += 1;
         }
         Ok(made)
     }

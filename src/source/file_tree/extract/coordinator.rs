@@ -1,6 +1,6 @@
 //! Goes through the entries in order: makes directories, links and nodes itself and hands files to the workers.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
@@ -16,6 +16,7 @@ use super::layout::Layout;
 use super::links::Links;
 use super::paths::{objection, split_name};
 use super::report::Damage;
+use super::shortcut::{Offer, Shortcut};
 use super::special;
 use super::unit::{FileToMake, Piece, SpanningFile, Task, Unit, WholeFile};
 use super::worker::make_file;
@@ -30,6 +31,7 @@ const TASKS_PER_UNIT: usize = 4096;
 pub(super) struct Coordinator<'a> {
     shared: &'a Shared<'a>,
     units: Sender<Unit>,
+    shortcut: &'a mut dyn Shortcut,
     branch: Branch<'a>,
     unit: Unit,
     links: Links,
@@ -42,12 +44,18 @@ pub(super) struct Coordinator<'a> {
 }
 
 impl<'a> Coordinator<'a> {
-    pub(super) fn new(shared: &'a Shared<'a>, units: Sender<Unit>) -> Result<Self, StageError> {
-        let links = Links::new(shared.target).map_err(|error| failed("listing", &shared.options.strip, error))?;
+    pub(super) fn new(
+        shared: &'a Shared<'a>,
+        units: Sender<Unit>,
+        shortcut: &'a mut dyn Shortcut,
+    ) -> Result<Self, StageError> {
+        let links = if shared.into_existing { Ok(Links::default()) } else { Links::new(shared.target) };
+        let links = links.map_err(|error| failed("listing", &shared.options.strip, error))?;
         Ok(Self {
             shared,
             units,
-            branch: Branch::new(shared.target),
+            shortcut,
+            branch: Branch::new(shared.target, shared.into_existing),
             unit: Unit::default(),
             links,
             last: Vec::new(),
@@ -133,6 +141,11 @@ impl<'a> Coordinator<'a> {
     }
 
     fn file(&mut self, entry: Entry) -> Result<(), StageError> {
+        if self.take_shortcut(&entry)? {
+            self.shared.progress.add_files(1);
+            self.shared.progress.add_bytes(entry.content().map_or(0, |content| content.size));
+            return Ok(());
+        }
         let Entry { path: member, meta, kind: EntryKind::File(content) } = entry else { return Ok(()) };
         let layout = match Layout::of(&content) {
             Ok(layout) => layout,
@@ -152,6 +165,21 @@ impl<'a> Coordinator<'a> {
                 self.add(frame, Task::Whole(WholeFile { file, pieces }))
             }
             Some(_) => self.spanning(file, pieces),
+        }
+    }
+
+    /// Whether the file came from elsewhere than the archive.
+    fn take_shortcut(&mut self, entry: &Entry) -> Result<bool, StageError> {
+        let (_, name) = split_name(&entry.path);
+        let directory = self.branch.directory().map_err(|error| failed("opening the folder of", &entry.path, error))?;
+        match self.shortcut.offer(entry, directory, name)? {
+            Offer::Nothing => Ok(false),
+            Offer::Complete => Ok(true),
+            Offer::Content(file) => {
+                let shortfalls = &self.shared.tally.shortfalls;
+                self.shared.applier.to_open(file.as_fd(), &entry.meta, &entry.path, shortfalls)?;
+                Ok(true)
+            }
         }
     }
 
@@ -221,7 +249,7 @@ impl<'a> Coordinator<'a> {
         if self.shared.has_failed() {
             return Ok(());
         }
-        let made = self.links.make(self.shared)?;
+        let made = self.links.make(self.shared, self.shortcut)?;
         self.others_made += made;
         self.shared.progress.add_files(made);
         Ok(())
@@ -233,12 +261,7 @@ impl<'a> Coordinator<'a> {
         for (member, meta) in self.directories.drain(..).rev() {
             let fd = directory_beneath(self.shared.target, &member[strip..])
                 .map_err(|error| failed("opening", &member, error))?;
-            self.shared.applier.to_open(
-                std::os::fd::AsFd::as_fd(&fd),
-                &meta,
-                &member,
-                &self.shared.tally.shortfalls,
-            )?;
+            self.shared.applier.to_open(fd.as_fd(), &meta, &member, &self.shared.tally.shortfalls)?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::super::open::directory_beneath;
 use super::Shared;
 use super::paths::{link_objection, split_name};
 use super::report::Damage;
+use super::shortcut::Shortcut;
 
 /// So many links wait for their files; then the workers are waited for.
 const WAITING: usize = 4096;
@@ -64,10 +65,10 @@ impl Links {
     }
 
     /// Makes all that wait; the files that they name have to be written. Returns how many were made.
-    pub(super) fn make(&mut self, shared: &Shared<'_>) -> Result<u64, StageError> {
+    pub(super) fn make(&mut self, shared: &Shared<'_>, shortcut: &mut dyn Shortcut) -> Result<u64, StageError> {
         let mut made = 0;
         for link in self.waiting.drain(..) {
-            match link.make(shared.target) {
+            match link.make(shared.target, shortcut) {
                 Ok(()) => made += 1,
                 Err(Fault::Damaged(reason)) => {
                     let reason = format!("it is a hard link to {}, {reason}", Shown(&link.target));
@@ -86,7 +87,7 @@ enum Fault {
 }
 
 impl Link {
-    fn make(&self, root: BorrowedFd<'_>) -> Result<(), Fault> {
+    fn make(&self, root: BorrowedFd<'_>, shortcut: &mut dyn Shortcut) -> Result<(), Fault> {
         let (from, from_name) = split_name(&self.target);
         let (to, to_name) = split_name(&self.path);
         let from = directory_beneath(root, from).map_err(|error| match error {
@@ -95,15 +96,18 @@ impl Link {
             error => Fault::System(error),
         })?;
         let to = directory_beneath(root, to).map_err(Fault::System)?;
-        match rustix::fs::statat(from.as_fd(), from_name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if Facts::from(&stat).kind == FileType::Directory => {
-                return Err(Fault::Damaged("which is a folder"));
-            }
+        let before = match rustix::fs::statat(from.as_fd(), from_name, AtFlags::SYMLINK_NOFOLLOW) {
             // A symlink gets a second name like anything else: nobody follows it.
-            Ok(_) => {}
+            Ok(stat) => Facts::from(&stat),
             Err(Errno::NOENT) => return Err(Fault::Damaged("which is not in the backup or is damaged itself")),
             Err(error) => return Err(Fault::System(error)),
+        };
+        if before.kind == FileType::Directory {
+            return Err(Fault::Damaged("which is a folder"));
         }
-        rustix::fs::linkat(from, from_name, to, to_name, AtFlags::empty()).map_err(Fault::System)
+        rustix::fs::linkat(from, from_name, to.as_fd(), to_name, AtFlags::empty()).map_err(Fault::System)?;
+        let after = rustix::fs::statat(to, to_name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::System)?;
+        shortcut.linked_again(&before, &Facts::from(&after));
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod layout;
 mod links;
 pub(in crate::source) mod paths;
 mod report;
+pub(in crate::source::file_tree) mod shortcut;
 mod special;
 mod unit;
 mod worker;
@@ -28,6 +29,7 @@ pub use self::report::{Damage, ExtractReport};
 use self::coordinator::Coordinator;
 use self::in_flight::InFlight;
 use self::report::Tally;
+use self::shortcut::{NoShortcut, Shortcut};
 use self::worker::Worker;
 use super::super::apply::Applier;
 use super::super::error::StageError;
@@ -55,6 +57,7 @@ pub struct Extraction<'a> {
     target: BorrowedFd<'a>,
     options: ExtractOptions,
     progress: &'a Progress,
+    into_existing: bool,
 }
 
 /// What the threads of one extraction share.
@@ -62,6 +65,7 @@ struct Shared<'a> {
     archive: &'a ArchiveReader,
     target: BorrowedFd<'a>,
     options: &'a ExtractOptions,
+    into_existing: bool,
     progress: &'a Progress,
     applier: Applier,
     tally: Tally,
@@ -79,7 +83,13 @@ impl<'a> Extraction<'a> {
         options: ExtractOptions,
         progress: &'a Progress,
     ) -> Self {
-        Self { archive, target, options, progress }
+        Self { archive, target, options, progress, into_existing: false }
+    }
+
+    /// Lets folders be there already, and hard links name what is: for adding to what an extraction of our own made.
+    pub(super) const fn into_existing(mut self) -> Self {
+        self.into_existing = true;
+        self
     }
 
     /// Writes `entries`, which come in path order as [`ArchiveReader::entries`] gives them. Parents that are not among
@@ -89,6 +99,15 @@ impl<'a> Extraction<'a> {
     /// [`StageError::Damaged`] at the first damage unless `partial`; [`StageError::Io`] when the target cannot be written.
     /// What was written until then stays; the caller removes the target.
     pub fn run(&self, entries: impl Iterator<Item = Result<Entry, ReadError>>) -> Result<ExtractReport, StageError> {
+        self.run_with(entries, &mut NoShortcut)
+    }
+
+    /// As [`Extraction::run`], with files that `shortcut` offers taken from there.
+    pub(super) fn run_with(
+        &self,
+        entries: impl Iterator<Item = Result<Entry, ReadError>>,
+        shortcut: &mut dyn Shortcut,
+    ) -> Result<ExtractReport, StageError> {
         let threads = match self.options.threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -97,6 +116,7 @@ impl<'a> Extraction<'a> {
             archive: self.archive,
             target: self.target,
             options: &self.options,
+            into_existing: self.into_existing,
             progress: self.progress,
             applier: Applier::for_target(self.target),
             tally: Tally::default(),
@@ -110,7 +130,7 @@ impl<'a> Extraction<'a> {
                 scope.spawn(move || worker.run());
             }
             drop(receiver);
-            Coordinator::new(&shared, sender)?.run(entries)
+            Coordinator::new(&shared, sender, shortcut)?.run(entries)
         });
         if let Some(error) = shared.take_failure() {
             return Err(error);

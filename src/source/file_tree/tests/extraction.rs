@@ -10,7 +10,7 @@ use super::tree;
 use crate::archive::{ArchiveReader, Entry, EntryKind, Meta, ReadError};
 use crate::progress::Progress;
 use crate::source::file_tree::extract::{ExtractOptions, ExtractReport, Extraction};
-use crate::source::testing::{backup_of, damaged_backup_of};
+use crate::source::testing::{backup_of, damaged_backup_of, whole};
 use crate::source::{Source as _, StageError};
 
 /// An archive with one honest file, whose content entries can be made of.
@@ -208,7 +208,7 @@ fn a_damaged_frame_costs_the_files_in_it_and_no_byte_of_it_is_written() {
         fs::remove_dir_all(target.path().join("t")).unwrap();
         let error = run(false).unwrap_err();
         assert!(matches!(&error, StageError::Damaged { member, .. } if member == hurt), "{error}");
-        assert!(source.stage(&archive, &Progress::default()).is_err());
+        assert!(source.stage(&archive, &whole(), &Progress::default()).is_err());
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod extraction;
 mod restore;
+mod reuse;
 mod round_trip;
+mod selected;
+mod transaction;
 mod walking;
 mod zoo;
 

@@ -9,7 +9,7 @@ use super::{tree, zoo};
 use crate::progress::Progress;
 use crate::source::Source as _;
 use crate::source::file_tree::extract::{ExtractOptions, Extraction};
-use crate::source::testing::{archive_by, assert_same_tree, backup_of, image};
+use crate::source::testing::{archive_by, assert_same_tree, backup_of, image, whole};
 
 #[test]
 fn a_tree_with_every_kind_of_file_comes_back_with_everything_about_it() {
@@ -88,7 +88,7 @@ fn a_path_longer_than_the_kernel_takes_at_once_is_walked_and_made() {
 
     let source = tree(&root, &[]);
     let archive = backup_of(&[&source]);
-    let mut staged = source.stage(&archive, &Progress::default()).unwrap();
+    let mut staged = source.stage(&archive, &whole(), &Progress::default()).unwrap();
     staged.validate(&Progress::default()).unwrap();
     staged.commit().unwrap();
     assert!(staged.compare(&Progress::default()).unwrap().is_same());
