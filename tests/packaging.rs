@@ -30,6 +30,15 @@ fn the_unit_is_understood_by_systemd() {
 }
 
 #[test]
+fn the_applications_drop_in_heeds_the_marker_of_the_default_state_folder() {
+    let drop_in = std::fs::read_to_string(in_repository("systemd/carelog-application.conf")).unwrap();
+    let marker = carelogd::config::Daemon::default().state_dir.join("restore-in-progress");
+    let lines: Vec<_> = drop_in.lines().filter(|line| !line.starts_with('#')).collect();
+    let condition = format!("ConditionPathExists=!{}", marker.display());
+    assert_eq!(lines, ["[Unit]", "After=carelogd.service", condition.as_str()]);
+}
+
+#[test]
 fn the_groups_are_those_of_the_default_access_lists() {
     let text = std::fs::read_to_string(in_repository("etc/sysusers.d/carelog.conf")).unwrap();
     let made: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("g ")?.split_whitespace().next()).collect();

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::context::{JobContext, Parts};
 use super::hooks::{self, About};
+use super::restore::Unsettled;
 use super::room;
 use super::take::{Taking, take};
 use crate::catalog::{BackupSpec, JobEnd, JobError, JobOutcome};
@@ -45,7 +46,10 @@ fn after_backup(cx: &JobContext<'_>, ended: Result<JobEnd, JobError>) -> Result<
 fn back_up(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
     let sources = cx.parts.select(spec.scope, &spec.sources)?;
     let taking = Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
-    let taken = take(cx, &taking)?;
+    let mut taken = take(cx, &taking)?;
+    let troubles = cx.parts.restores.troubles();
+    let unsettled = troubles.iter().filter(|trouble| trouble.unsettled == Unsettled::Data);
+    taken.warnings.extend(unsettled.map(|trouble| format!("what was saved may be half old and half new: {trouble}")));
     let mut outcome = JobOutcome { backup_id: Some(taken.record.id), ..JobOutcome::done(taken.warnings) };
     outcome.notes.insert("files".to_owned(), json!(taken.record.files));
     outcome.notes.insert("bytes".to_owned(), json!(taken.record.raw_bytes));

@@ -23,7 +23,7 @@ pub use context::{JobContext, Parts, Settings};
 pub use restore::{Recovered, RestorePlan, Restores, Trouble, Unsettled};
 pub use runner::Runner;
 
-use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec};
+use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
 use crate::progress::Progress;
 
 /// Runs jobs with the parts that are in force when each begins.
@@ -68,7 +68,10 @@ impl Runner for Jobs {
             JobOutcome { backup_id, safety_backup_id, ..JobOutcome::ended_by(error) }.into()
         });
         ended.outcome.notes.extend(cx.take_notes());
-        parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+        // In one lane only: a journal that this reads must not be one that a restore is about to begin or to end.
+        if job.spec.lane() == Lane::Write {
+            parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+        }
         ended
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use crate::support::World;
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
 use crate::support::wait::wait_until;
-use crate::support::World;
 
 /// The point in the commit of every change of the catalog. The lanes look for work beside what else happens, so its
 /// passages are counted and not ordered.

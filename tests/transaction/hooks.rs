@@ -90,6 +90,23 @@ fn an_application_that_cannot_be_stopped_is_started_again_and_nothing_is_replace
 }
 
 #[test]
+fn a_restore_that_is_cancelled_while_it_stops_the_application_starts_it_again() {
+    let site = Site::with_hooks(|hooks| {
+        hooks.hook("stop_application", &format!("{}; sleep 1000", hooks.line("stop")))
+            + &hooks.hook("start_application", &hooks.line("start"))
+    });
+    let _daemon = site.world.start();
+    site.world.ctl(&["restore", &site.backup, "--yes", "--detach"]).expect_code(0);
+    wait_until("the stop", || !site.calls().is_empty());
+    let job = site.job().unwrap();
+    site.world.ctl(&["job", "cancel", job["id"].as_str().unwrap()]).expect_code(0);
+    wait_until("the end of the job", || site.job().unwrap()["state"] == "cancelled");
+    assert_eq!(site.calls(), ["stop running old old held", "start failed old old free"]);
+    assert!(!site.assert_whole("cancelled"));
+    site.wait_settled();
+}
+
+#[test]
 fn an_application_that_does_not_start_has_its_old_data_back_and_status_says_so() {
     let site = Site::with_hooks(|hooks| {
         hooks.hook("stop_application", &hooks.line("stop"))

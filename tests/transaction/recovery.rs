@@ -7,6 +7,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use nix::sys::signal::Signal;
 
 use super::crashes::{Passage, assert_recovered, passages, passages_in, plan, restore_killed_at};
+use super::site::Site;
+use crate::support::wait::wait_until;
 
 /// What a start passes, up to the end of its recovery, after a kill at `passage`.
 fn recovery_after(passage: &Passage) -> Vec<Passage> {
@@ -42,16 +44,38 @@ fn a_recovery_that_is_killed_at_any_point_is_gone_on_with_at_the_next_start() {
 }
 
 #[test]
+fn a_restore_that_waited_during_the_crash_runs_beside_the_rest_of_the_recovery() {
+    let site = Site::with_hooks(|hooks| {
+        // The first one stops the application only when the second one waits.
+        let wait = format!("while ! test -e {}; do sleep 0.01; done", hooks.world.path("go").display());
+        hooks.hook("stop_application", &format!("{}; {wait}", hooks.line("stop")))
+            + &hooks.hook("start_application", &format!("{}; sleep 0.2", hooks.line("start")))
+    });
+    let mut daemon = site.world.start_with(&[("CARELOG_FAIL", "restore.swapped=kill")]);
+    for _ in 0..2 {
+        site.world.ctl(&["restore", &site.backup, "--yes", "--detach"]).expect_code(0);
+    }
+    fs::write(site.world.path("go"), "").unwrap();
+    assert_eq!(daemon.wait().signal(), Some(Signal::SIGKILL as i32));
+
+    let _daemon = site.world.start();
+    let states = || {
+        let jobs = site.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
+        let restores = jobs["jobs"].as_array().unwrap().iter().filter(|job| job["kind"] == "restore").cloned();
+        restores.map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    wait_until("the second restore", || states() == ["succeeded", "interrupted"]);
+    site.wait_settled();
+    assert!(site.assert_whole("the second restore"));
+}
+
+#[test]
 fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     let site = restore_killed_at(&("restore.swapped".to_owned(), 1));
     let aside = site.beside_live_data().into_iter().find(|name| name.contains("data.json")).unwrap();
     let aside = site.world.path("clinic").join(aside);
     let rescued = site.world.path("rescued");
     fs::rename(&aside, &rescued).unwrap();
-    // With neither of the two at hand nothing can be said about what is live.
-    let live = site.world.path("live");
-    fs::rename(&site.world.clinic.data, &live).unwrap();
-
     let daemon = site.world.start();
     assert!(site.marker().exists());
     let job = site.job().unwrap();
@@ -62,9 +86,9 @@ fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     assert!(status["problems"][0]["what"].as_str().unwrap().contains("is not settled"), "{status:#}");
     let refused = site.restore().expect_code(9);
     assert!(refused.stderr.contains("restart carelogd"), "{refused:?}");
-    assert_eq!(site.calls().iter().filter(|call| call.starts_with("start")).count(), 0);
+    let started = site.calls().iter().filter(|call| call.starts_with("start")).count();
+    assert_eq!(started, 0, "on data that is half old and half new");
 
-    fs::rename(&live, &site.world.clinic.data).unwrap();
     fs::rename(&rescued, &aside).unwrap();
     let _daemon = daemon.restart();
     site.wait_settled();

@@ -71,7 +71,7 @@ fn discard(record: &SwapRecord) -> Result<(), StageError> {
 
 impl Restores {
     /// Discards what was kept long enough, and removes journals that have nothing more to tell, but for the one of
-    /// `running`: its job's end is not recorded yet.
+    /// `running`: its job's end is not recorded yet. Only one at a time, and not while a restore runs.
     pub fn discard_expired(&self, now: Timestamp, running: Option<JobId>) {
         let journals = self.journals().unwrap_or_else(|error| {
             tracing::warn!(%error, "the journals of earlier restores cannot be read");

@@ -34,12 +34,15 @@ impl Restores {
     /// # Errors
     /// A journal cannot be read: nobody can say what is live, so nothing may go on.
     pub fn recover(&self, parts: &Parts) -> std::io::Result<Vec<Recovered>> {
+        self.sweep_unbegun()?;
         let mut recovered = Vec::new();
         for mut journal in self.journals()? {
             let job = journal.state.header.job;
             let result = if journal.state.is_settled { Ok(()) } else { self.settle_sources(parts, &mut journal) };
-            if let Err(error) = &result {
-                self.note_trouble(job, Unsettled::Data, &error.message);
+            match &result {
+                Err(error) => self.note_trouble(job, Unsettled::Data, &error.message),
+                Ok(()) if !journal.state.is_settled => self.note_recovering(job),
+                Ok(()) => {}
             }
             recovered.push(Recovered { job, outcome: outcome(&journal, result.err()) });
         }
@@ -56,10 +59,11 @@ impl Restores {
             tracing::error!(%error, "the journals of restores cannot be read");
             Vec::new()
         });
-        let troubles = self.troubles();
+        let recovering = self.take_recovering();
         for mut journal in journals {
             let job = journal.state.header.job;
-            if journal.state.is_settled || troubles.iter().any(|trouble| trouble.job == job) {
+            // Others belong to restores that run by now.
+            if !recovering.contains(&job) {
                 continue;
             }
             match self.settle_application(parts, &mut journal) {
@@ -67,7 +71,6 @@ impl Restores {
                 Err(error) => self.note_trouble(job, Unsettled::Application, &error.message),
             }
         }
-        self.discard_expired(parts.clock.now(), None);
     }
 
     fn settle_sources(&self, parts: &Parts, journal: &mut Journal) -> Result<(), JobError> {

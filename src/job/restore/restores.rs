@@ -1,6 +1,6 @@
 //! What restores keep in the state folder: their journals, and the marker that keeps the application from starting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
@@ -25,6 +25,8 @@ struct Shared {
     /// Whose turn it is to stop and start the application.
     application: Mutex<()>,
     troubles: Mutex<BTreeMap<JobId, Trouble>>,
+    /// Interrupted restores whose data is whole, and whose application is still to be started.
+    recovering: Mutex<BTreeSet<JobId>>,
 }
 
 /// A restore that is neither done nor taken back, or not wholly.
@@ -77,6 +79,7 @@ impl Restores {
             clock,
             application: Mutex::default(),
             troubles: Mutex::default(),
+            recovering: Mutex::default(),
         }))
     }
 
@@ -109,16 +112,30 @@ impl Restores {
         Journal::begin(&self.0.journals, header, self.0.clock.clone())
     }
 
-    /// Every journal that is there, the oldest restore first. One that was not even begun is removed.
+    /// Every journal that was begun, the oldest restore first.
     pub(super) fn journals(&self) -> io::Result<Vec<Journal>> {
-        let mut journals = Vec::new();
+        let opened = paths_in(&self.0.journals)?.into_iter().map(|path| Journal::open(&path, self.0.clock.clone()));
+        opened.filter_map(Result::transpose).collect()
+    }
+
+    /// Removes the journals whose first line a crash cut off: nothing had been done yet. Only while no restore can run.
+    pub(super) fn sweep_unbegun(&self) -> io::Result<()> {
         for path in paths_in(&self.0.journals)? {
-            match Journal::open(&path, self.0.clock.clone())? {
-                Some(journal) => journals.push(journal),
-                None => drop(fsio::remove_durably(&path)?),
+            if Journal::open(&path, self.0.clock.clone())?.is_none() {
+                fsio::remove_durably(&path)?;
             }
         }
-        Ok(journals)
+        Ok(())
+    }
+
+    /// Remembers an interrupted restore for [`Restores::take_recovering`].
+    pub(super) fn note_recovering(&self, job: JobId) {
+        self.0.recovering.lock().unwrap_or_else(PoisonError::into_inner).insert(job);
+    }
+
+    /// The interrupted restores, once. Any other journal belongs to a restore of this daemon.
+    pub(super) fn take_recovering(&self) -> BTreeSet<JobId> {
+        std::mem::take(&mut self.0.recovering.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Keeps the application from being started.

@@ -6,7 +6,7 @@ use super::super::context::JobContext;
 use super::super::failure::failure;
 use super::Restores;
 use super::application::Application;
-use super::journal::{Committed, Ending, Journal, Step};
+use super::journal::{Committed, Journal, Step};
 use super::kept;
 use super::open::Restoring;
 use super::restores::{HOW_TO_SETTLE, Unsettled};
@@ -15,7 +15,7 @@ use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
 use crate::model::{ErrorCode, JobState, SourceName};
 use crate::progress::Progress;
-use crate::source::{StageRequest, Staged, SwapRecord};
+use crate::source::{Generation, SourceError, StageError, StageRequest, Staged, SwapRecord};
 
 /// A restore on its way. What it does to live data it has written down before.
 pub(super) struct Transaction<'a> {
@@ -208,18 +208,37 @@ impl<'a> Transaction<'a> {
         JobError { message: message.collect::<Vec<_>>().join("; "), ..error }
     }
 
-    /// Removes what was staged, once nothing live is touched any more. Returns the error with what became of it.
+    /// Removes what was staged, once everything live is as it was. Returns the error with what became of it.
     fn clean_up(mut self, error: JobError) -> JobError {
         if self.restores().troubles().iter().any(|trouble| trouble.job == self.cx.job.id) {
             return error;
         }
-        let mut left = Vec::new();
-        let was_swapped = |name: &SourceName, journal: &Journal| {
-            journal.state.swaps.iter().find(|record| record.source == *name).cloned()
+        let mut told = vec!["everything live is as it was".to_owned()];
+        let undone = match self.journal.state.ending {
+            Some(_) => Ok(()),
+            None => self.journal.append(Step::Undone),
         };
+        // Discarded before that is on record, the old could not be told from the new after a crash.
+        if undone.is_ok() || self.journal.state.swaps.is_empty() {
+            let left = self.discard();
+            if left.is_empty() && undone.is_ok() {
+                // When this fails the next start finds nothing else left to do.
+                let _next_start = self.journal.append(Step::Settled);
+            }
+            told.extend(left);
+        } else {
+            told.push("what was staged is removed when carelogd is started again".to_owned());
+        }
+        told.extend(Some(error.hint).filter(|hint| !hint.is_empty()));
+        JobError { hint: told.join("; "), ..error }
+    }
+
+    /// Removes what lies beside the live data. Returns what is left.
+    fn discard(&mut self) -> Vec<String> {
+        let mut left = Vec::new();
         for (name, staged) in std::mem::take(&mut self.staged) {
             let aside = staged.aside();
-            let discarded = match was_swapped(&name, &self.journal) {
+            let discarded = match self.journal.state.swaps.iter().find(|record| record.source == name) {
                 Some(record) => record.discard_aside(),
                 None => staged.discard(),
             };
@@ -227,22 +246,7 @@ impl<'a> Transaction<'a> {
                 left.push(format!("remains of the restore lie at {}: {error}", aside.display()));
             }
         }
-        if left.is_empty() {
-            if let Err(error) = self.end_undone() {
-                // Nothing but the end of the journal is missing, and the next start writes it.
-                tracing::warn!(job_id = %self.cx.job.id, %error, "the restore's journal could not be ended");
-            }
-        }
-        let whole = std::iter::once("everything live is as it was".to_owned()).chain(left);
-        let hint = whole.chain(Some(error.hint).filter(|hint| !hint.is_empty())).collect::<Vec<_>>().join("; ");
-        JobError { hint, ..error }
-    }
-
-    fn end_undone(&mut self) -> std::io::Result<()> {
-        if !matches!(self.journal.state.ending, Some(Ending::Undone)) {
-            self.journal.append(Step::Undone)?;
-        }
-        self.journal.append(Step::Settled)
+        left
     }
 
     const fn restores(&self) -> &'a Restores {
@@ -263,8 +267,19 @@ impl<'a> Transaction<'a> {
 
 /// Makes live again what was live before, the last swap first. Returns what could not be done, naming the paths.
 pub(super) fn put_back(swaps: &[SwapRecord]) -> Vec<String> {
+    let put_back = |record: &SwapRecord| {
+        record.put_back()?;
+        // Nothing is as it was before that cannot be shown to be.
+        match record.generation()? {
+            Generation::Old => Ok(()),
+            Generation::New | Generation::Mixed => Err(StageError::Source(SourceError::Refused {
+                path: record.live.clone(),
+                reason: "it is not what was there before the restore".to_owned(),
+            })),
+        }
+    };
     let failed = |record: &SwapRecord| {
-        let error = record.put_back().err()?;
+        let error = put_back(record).err()?;
         Some(format!(
             "source '{}' could not be put back at {}: {error}; what was replaced lies at {}",
             record.source,
