@@ -17,6 +17,7 @@ mod hostile;
 mod interop;
 mod packaging;
 mod quickstart;
+mod restore_source;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;

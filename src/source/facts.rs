@@ -1,17 +1,16 @@
 //! What `stat` says, in our types and independent of the machine's field widths.
 
 use rustix::fs::{FileType, Stat};
-use serde::{Deserialize, Serialize};
 
 use crate::archive::Mtime;
 
 /// Which thing on this machine: outlives renaming, not the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Identity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
     /// `st_dev`.
-    pub device: u64,
+    pub(super) device: u64,
     /// `st_ino`.
-    pub inode: u64,
+    pub(super) inode: u64,
 }
 
 /// What `stat` says of one thing.

@@ -29,7 +29,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use error::{SnapshotError, SourceError, StageError};
-pub use facts::Identity;
 pub use file_tree::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
 pub use file_tree::{FileTree, FileTreeOptions};
 
@@ -37,6 +36,7 @@ pub use json_file::JsonFile;
 pub use request::{SafetyBackup, StageRequest};
 pub use swap::SwapMethod;
 pub use swap::root_metadata::RootMetadata;
+pub use swap::thing::Thing;
 pub use swap_record::{EntriesSwap, EntrySwap, Generation, RecordedSwap, RootSwap, SwapRecord};
 
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};

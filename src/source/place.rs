@@ -11,8 +11,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::error::{SourceError, StageError};
-use super::facts::{Facts, Identity};
+use super::facts::Facts;
 use super::file_tree::remove::remove_tree;
+use super::swap::thing::Thing;
 use crate::model::JobId;
 
 /// Longest name that Linux file systems take, in bytes.
@@ -65,9 +66,23 @@ impl Place {
     }
 
     /// Which folder it is in.
-    pub(super) fn parent_identity(&self) -> Result<Identity, SourceError> {
-        let stat = rustix::fs::fstat(&self.parent).map_err(|error| self.failed("looking at the folder of", error))?;
-        Ok(Facts::from(&stat).identity)
+    pub(super) fn folder(&self) -> Result<Thing, SourceError> {
+        Thing::open(self.parent.as_fd()).map_err(|error| self.failed("looking at the folder of", error))
+    }
+
+    /// Which thing is there now; `None` when nothing is.
+    pub(super) fn thing(&self) -> Result<Option<Thing>, SourceError> {
+        Thing::at(self.parent.as_fd(), &self.name).map_err(|error| self.failed("looking at", error))
+    }
+
+    /// Which thing is the sibling `name`.
+    pub(super) fn sibling(&self, name: &CStr) -> Result<Thing, SourceError> {
+        let path = || self.sibling_path(name);
+        match Thing::at(self.parent.as_fd(), name) {
+            Ok(Some(thing)) => Ok(thing),
+            Ok(None) => Err(SourceError::NotFound { path: path() }),
+            Err(error) => Err(SourceError::Io { doing: "looking at", path: path(), error: error.into() }),
+        }
     }
 
     /// As an error about this place.

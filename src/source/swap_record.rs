@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{SourceError, StageError};
 use super::escaped_path;
-use super::facts::{Facts, Identity};
 use super::file_tree::remove::remove_tree;
 use super::place::{INNER, Place, third_name_of};
 use super::steps;
 use super::swap::SwapMethod;
-use super::swap::pair::{Folders, Pair};
+use super::swap::pair::{Folders, Pair, Standing};
 use super::swap::root_metadata::RootMetadata;
 use super::swap::site::{DIRECTORY, remove_if_empty};
+use super::swap::thing::Thing;
 use crate::model::{SourceKind, SourceName};
 
 /// A swap of one source.
@@ -60,18 +60,18 @@ pub enum RecordedSwap {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootSwap {
     /// The folder that both are in.
-    pub folder: Identity,
+    pub folder: Thing,
     /// What was live; `None` when nothing was.
-    pub old: Option<Identity>,
+    pub old: Option<Thing>,
     /// What was staged.
-    pub new: Identity,
+    pub new: Thing,
 }
 
 /// A swap of the entries of a root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntriesSwap {
     /// The root.
-    pub root: Identity,
+    pub root: Thing,
     /// What is swapped; what is not listed stays where it is.
     pub entries: Vec<EntrySwap>,
     /// What the root carried before.
@@ -88,10 +88,10 @@ pub struct EntrySwap {
     pub name: PathBuf,
     /// What was live under this name; `None` when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub old: Option<Identity>,
+    pub old: Option<Thing>,
     /// What was staged under this name; `None` when nothing was: it is taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new: Option<Identity>,
+    pub new: Option<Thing>,
 }
 
 /// Which state of the data is live.
@@ -172,7 +172,7 @@ impl SwapRecord {
     }
 
     /// The root that was live when this was recorded.
-    pub(super) const fn live_root(&self) -> Option<Identity> {
+    pub(super) const fn live_root(&self) -> Option<Thing> {
         match &self.swap {
             RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old,
             RecordedSwap::ExchangeEntries(swap) | RecordedSwap::RenameEntries(swap) => Some(swap.root),
@@ -274,15 +274,25 @@ impl<'a> Opened<'a> {
         Ok(Self { record, folders, pairs })
     }
 
+    /// What the pairs agree on. What an application did to some of them since does not count.
     fn generation(&self) -> Result<Generation, StageError> {
-        let mut found = None;
+        let (mut certain, mut likely) = (None, self.pairs.is_empty().then_some(Generation::Old));
         for pair in &self.pairs {
-            let of_pair = pair.generation(&self.folders)?;
-            if *found.get_or_insert(of_pair) != of_pair {
-                return Ok(Generation::Mixed);
+            match pair.standing(&self.folders)? {
+                Standing::Certain(found) if *certain.get_or_insert(found) != found => return Ok(Generation::Mixed),
+                Standing::Certain(_) | Standing::Unknown => {}
+                Standing::Likely(found) => likely = Some(found),
             }
         }
-        Ok(found.unwrap_or(Generation::Old))
+        certain.or(likely).ok_or_else(|| {
+            StageError::Source(SourceError::Refused {
+                path: self.record.live.clone(),
+                reason: format!(
+                    "neither what was there before the restore nor what it put there can be found, and neither at {}",
+                    self.record.aside.display()
+                ),
+            })
+        })
     }
 
     fn bring(&self, goal: Generation, was_swapped: bool) -> Result<(), StageError> {
@@ -337,15 +347,15 @@ impl<'a> Opened<'a> {
 }
 
 /// Opens the folder at `path` if it is the one that was recorded: an unmounted disk leaves another one in its place.
-fn open_known(path: &Path, recorded: Identity, flags: OFlags) -> Result<(OwnedFd, u64), StageError> {
+fn open_known(path: &Path, recorded: Thing, flags: OFlags) -> Result<(OwnedFd, u64), StageError> {
     let failed = |error: Errno| match error {
         Errno::NOENT => StageError::Source(SourceError::NotFound { path: path.to_owned() }),
         error => StageError::Source(SourceError::Io { doing: "opening", path: path.to_owned(), error: error.into() }),
     };
     let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
-    let found = Facts::from(&rustix::fs::fstat(&folder).map_err(failed)?).identity;
-    if found.inode == recorded.inode {
+    let found = Thing::open(folder.as_fd()).map_err(failed)?;
+    if found.is(&recorded) {
         return Ok((folder, found.device));
     }
     Err(StageError::Source(SourceError::Refused {

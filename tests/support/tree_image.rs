@@ -62,6 +62,12 @@ impl TreeImage {
     /// Reads the tree (or the single file) at `root`.
     #[track_caller]
     pub(crate) fn of(root: &Path) -> Self {
+        Self::of_all_but(root, "")
+    }
+
+    /// As [`TreeImage::of`], without the entry `hidden` of the root and what is in it.
+    #[track_caller]
+    pub(crate) fn of_all_but(root: &Path, hidden: &str) -> Self {
         let mut entries = BTreeMap::new();
         let mut names_by_inode: BTreeMap<(u64, u64), Vec<Vec<u8>>> = BTreeMap::new();
         let mut waiting = vec![Vec::new()];
@@ -74,11 +80,15 @@ impl TreeImage {
             }
             if image.kind == Kind::Directory {
                 for entry in fs::read_dir(&path).unwrap_or_else(|error| panic!("listing {}: {error}", path.display())) {
+                    let entry = entry.unwrap();
+                    if relative.is_empty() && entry.file_name() == hidden {
+                        continue;
+                    }
                     let mut child = relative.clone();
                     if !child.is_empty() {
                         child.push(b'/');
                     }
-                    child.extend(entry.unwrap().file_name().into_vec());
+                    child.extend(entry.file_name().into_vec());
                     waiting.push(child);
                 }
             }

@@ -1,19 +1,19 @@
 //! Writes down what the swap of a tree will move.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, OsString};
+use std::ffi::OsString;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStringExt as _;
 
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::super::error::{SourceError, StageError};
-use super::super::facts::{Facts, Identity};
 use super::super::place::Place;
 use super::super::swap::SwapMethod;
 use super::super::swap::root_metadata::RootMetadata;
 use super::super::swap::site::Site;
+use super::super::swap::thing::Thing;
 use super::super::swap_record::{EntriesSwap, EntrySwap, RecordedSwap, RootSwap, SwapRecord};
 use super::exclude::{Rules, is_ours};
 use super::listing::Listing;
@@ -50,8 +50,8 @@ pub(super) fn record_of(
 
 fn roots(place: &Place, site: &Site) -> Result<RootSwap, StageError> {
     let staged = site.open()?;
-    let new = Facts::from(&rustix::fs::fstat(&staged).map_err(|error| place.failed("looking at", error))?).identity;
-    Ok(RootSwap { folder: place.parent_identity()?, old: place.facts()?.map(|facts| facts.identity), new })
+    let new = Thing::open(staged.as_fd()).map_err(|error| place.failed("looking at the staged copy of", error))?;
+    Ok(RootSwap { folder: place.folder()?, old: place.thing()?, new })
 }
 
 fn entries(
@@ -60,9 +60,10 @@ fn entries(
     new_root: Option<&RootMetadata>,
 ) -> Result<EntriesSwap, StageError> {
     let Recording { place, site, wanted, .. } = recording;
-    let (live, facts) = open_root(place.path())?;
+    let (live, _) = open_root(place.path())?;
+    let root = Thing::open(live.as_fd()).map_err(|error| place.failed("looking at", error))?;
     let staged = site.open()?;
-    let mut found: BTreeMap<Vec<u8>, (Option<Identity>, Option<Identity>)> = BTreeMap::new();
+    let mut found: BTreeMap<Vec<u8>, (Option<Thing>, Option<Thing>)> = BTreeMap::new();
     for_each_entry(place, staged.as_fd(), |name, _, entry| {
         found.entry(name.to_vec()).or_default().1 = Some(entry);
         Ok(())
@@ -74,7 +75,7 @@ fn entries(
         if is_left_alone && !found.contains_key(name) {
             return Ok(());
         }
-        if entry.device != facts.identity.device {
+        if entry.device != root.device {
             return Err(StageError::Source(SourceError::Refused {
                 path: place.path().join(OsString::from_vec(name.to_vec())),
                 reason: "it lies on another file system and cannot be exchanged; unmount it, or restore with --to \
@@ -88,7 +89,7 @@ fn entries(
     let failed = |error| StageError::Source(place.failed("looking at", error));
     let old_root = RootMetadata::of(live.as_fd()).map_err(failed)?;
     Ok(EntriesSwap {
-        root: facts.identity,
+        root,
         // One file under both names needs no swap: it was linked from there.
         entries: found
             .into_iter()
@@ -104,20 +105,14 @@ fn entries(
 fn for_each_entry(
     place: &Place,
     folder: BorrowedFd<'_>,
-    mut on: impl FnMut(&[u8], FileType, Identity) -> Result<(), StageError>,
+    mut on: impl FnMut(&[u8], FileType, Thing) -> Result<(), StageError>,
 ) -> Result<(), StageError> {
     let failed = |error: Errno| StageError::Source(place.failed("listing", error));
     let mut names = Listing::default();
     names.read(folder, &mut Vec::new(), is_ours).map_err(failed)?;
-    let named = |index| names.get(index).map(|(name, _): (&CStr, _)| name);
-    for name in (0..).map_while(named) {
-        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => {
-                let facts = Facts::from(&stat);
-                on(name.to_bytes(), facts.kind, facts.identity)?;
-            }
-            Err(Errno::NOENT) => {}
-            Err(error) => return Err(failed(error)),
+    for (name, kind) in (0..).map_while(|index| names.get(index)) {
+        if let Some(thing) = Thing::at(folder, name).map_err(failed)? {
+            on(name.to_bytes(), kind, thing)?;
         }
     }
     Ok(())

@@ -112,8 +112,11 @@ impl StagedTree {
 
     /// What was staged is for the root that was there then.
     fn require_same_root(&self) -> Result<(), StageError> {
-        let found = self.place.facts()?.map(|facts| facts.identity);
-        if found == self.swap.record().live_root() {
+        let is_same = match (self.place.thing()?, self.swap.record().live_root()) {
+            (Some(found), Some(recorded)) => found.is(&recorded),
+            (found, recorded) => found.is_none() && recorded.is_none(),
+        };
+        if is_same {
             return Ok(());
         }
         Err(StageError::Source(SourceError::Refused {

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::super::apply::{Applier, drop_inherited_acls};
 use super::super::error::StageError;
-use super::super::facts::{Facts, Identity};
+use super::super::facts::Facts;
 use super::super::place::Place;
 use super::super::shortfalls::Shortfalls;
 use super::super::shown::shown;
@@ -33,7 +33,6 @@ pub(super) struct StagedJson {
     place: Place,
     staged_name: CString,
     method: SwapMethod,
-    staged: Identity,
     member: Vec<u8>,
     meta: Meta,
     base: Base,
@@ -62,16 +61,15 @@ impl StagedJson {
         let place = Place::of(&source.path)?;
         let staged_name = place.staging_name(request.job);
         let shortfalls = Shortfalls::default();
-        let staged = write_beside(&place, &staged_name, whole.as_bytes(), &meta, &member, &shortfalls)?;
+        write_beside(&place, &staged_name, whole.as_bytes(), &meta, &member, &shortfalls)?;
         warnings.extend(shortfalls.into_warnings());
         progress.add_files(1);
-        let record = record_of(source, &place, &staged_name, method, staged)?;
+        let record = record_of(source, &place, &staged_name, method)?;
         Ok(Self {
             source: source.clone(),
             place,
             staged_name,
             method,
-            staged,
             member,
             meta,
             base,
@@ -104,8 +102,7 @@ impl StagedJson {
         }
         self.place.remove_sibling(&self.staged_name)?;
         let shortfalls = Shortfalls::default();
-        self.staged =
-            write_beside(&self.place, &self.staged_name, whole.as_bytes(), &self.meta, &self.member, &shortfalls)?;
+        write_beside(&self.place, &self.staged_name, whole.as_bytes(), &self.meta, &self.member, &shortfalls)?;
         self.expected = digest;
         self.warnings.extend(lost);
         Ok(())
@@ -162,7 +159,7 @@ impl Staged for StagedJson {
         }
         self.refresh(progress)?;
         // An application may have replaced its file by a rename since.
-        let record = record_of(&self.source, &self.place, &self.staged_name, self.method, self.staged)?;
+        let record = record_of(&self.source, &self.place, &self.staged_name, self.method)?;
         self.swap.replace_record(record);
         self.is_up_to_date = true;
         Ok(())
@@ -202,10 +199,8 @@ fn record_of(
     place: &Place,
     staged_name: &CStr,
     method: SwapMethod,
-    staged: Identity,
 ) -> Result<SwapRecord, StageError> {
-    let swap =
-        RootSwap { folder: place.parent_identity()?, old: place.facts()?.map(|facts| facts.identity), new: staged };
+    let swap = RootSwap { folder: place.folder()?, old: place.thing()?, new: place.sibling(staged_name)? };
     Ok(SwapRecord {
         source: source.name().clone(),
         kind: SourceKind::Json,
@@ -223,20 +218,19 @@ fn write_beside(
     meta: &Meta,
     member: &[u8],
     shortfalls: &Shortfalls,
-) -> Result<Identity, StageError> {
+) -> Result<(), StageError> {
     let failed = |doing| move |error: std::io::Error| place.failed(doing, error);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(place.parent(), name, flags, Mode::RUSR | Mode::WUSR)
         .map_err(|error| place.failed("making a file beside", error))?;
     let mut file = std::fs::File::from(fd);
-    let written = || -> Result<Identity, StageError> {
+    let written = || -> Result<(), StageError> {
         drop_inherited_acls(file.as_fd()).map_err(|error| place.failed("making a file beside", error))?;
         file.write_all(bytes).map_err(failed("writing a file beside"))?;
         steps::pass("source.json.written").map_err(failed("writing a file beside"))?;
         Applier::for_target(place.parent()).to_open(file.as_fd(), meta, member, shortfalls)?;
         file.sync_all().map_err(failed("making durable a file beside"))?;
-        let stat = rustix::fs::fstat(&file).map_err(|error| place.failed("looking at a file beside", error))?;
-        Ok(Facts::from(&stat).identity)
+        Ok(())
     }();
     if written.is_err() {
         // The first error is the one to report.

@@ -10,6 +10,7 @@ pub(super) mod pair;
 pub(super) mod root_metadata;
 pub(super) mod site;
 pub(super) mod swapping;
+pub(super) mod thing;
 
 use std::fmt;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::SourceError;
 
-const MOUNTINFO: &str = "/proc/self/mountinfo";
+const MOUNTINFO: &str = "/proc/thread-self/mountinfo";
 
 /// Whether `root` is a mount point, and the mount points below it. `root` is resolved first: the kernel lists real paths.
 pub(in crate::source) fn at_and_below(root: &Path) -> Result<(bool, Vec<PathBuf>), SourceError> {

@@ -10,8 +10,8 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::super::error::{SourceError, StageError};
-use super::super::facts::{Facts, Identity};
 use super::super::steps;
+use super::thing::Thing;
 use crate::source::Generation;
 
 /// The open folders that a swap moves things between. They lie on one file system.
@@ -35,41 +35,55 @@ pub(in crate::source) struct Pair {
     pub(in crate::source) aside_name: CString,
     pub(in crate::source) third_name: CString,
     /// What was live before.
-    pub(in crate::source) old: Option<Identity>,
+    pub(in crate::source) old: Option<Thing>,
     /// What was staged.
-    pub(in crate::source) new: Option<Identity>,
+    pub(in crate::source) new: Option<Thing>,
+}
+
+/// What a pair says of which generation is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Standing {
+    /// One of the two is where it says this.
+    Certain(Generation),
+    /// Neither is there, and nothing was meant to be: an application that removed it since leaves the same.
+    Likely(Generation),
+    /// Neither is there, but something else may be: the swap was settled long ago and the application went on.
+    Unknown,
 }
 
 /// What is at each of the three names.
 #[derive(Clone, Copy, Debug)]
 struct Look {
-    live: Option<u64>,
-    aside: Option<u64>,
-    third: Option<u64>,
+    live: Option<Thing>,
+    aside: Option<Thing>,
+    third: Option<Thing>,
 }
 
-/// Stands for whatever lies on another device: no inode of ours.
-const FOREIGN: u64 = u64::MAX;
+/// Whether there is the thing that is meant.
+fn is(found: Option<Thing>, meant: Option<Thing>) -> bool {
+    matches!((found, meant), (Some(found), Some(meant)) if found.is(&meant))
+}
+
+/// Whether there is what is meant, be it nothing.
+fn is_as(found: Option<Thing>, meant: Option<Thing>) -> bool {
+    found.is_none() && meant.is_none() || is(found, meant)
+}
 
 impl Folders {
     fn look(&self, pair: &Pair) -> Result<Look, StageError> {
         Ok(Look {
-            live: self.inode(Some(&self.live), &pair.live_name)?,
-            aside: self.inode(self.aside.as_ref(), &pair.aside_name)?,
-            third: self.inode(self.third.as_ref(), &pair.third_name)?,
+            live: self.thing(Some(&self.live), &pair.live_name)?,
+            aside: self.thing(self.aside.as_ref(), &pair.aside_name)?,
+            third: self.thing(self.third.as_ref(), &pair.third_name)?,
         })
     }
 
-    /// Inodes are compared without their device: its number may be another after a restart.
-    fn inode(&self, folder: Option<&OwnedFd>, name: &CStr) -> Result<Option<u64>, StageError> {
+    fn thing(&self, folder: Option<&OwnedFd>, name: &CStr) -> Result<Option<Thing>, StageError> {
         let Some(folder) = folder else { return Ok(None) };
-        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => {
-                let Identity { device, inode } = Facts::from(&stat).identity;
-                Ok(Some(if device == self.device { inode } else { FOREIGN }))
-            }
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.failed("looking at", name, error)),
+        let found = Thing::at(folder.as_fd(), name).map_err(|error| self.failed("looking at", name, error))?;
+        match found {
+            Some(thing) if thing.device != self.device => Err(self.refused(name, "it lies on another file system now")),
+            found => Ok(found),
         }
     }
 
@@ -96,32 +110,31 @@ impl Folders {
 
 impl Pair {
     /// Which of the two is live.
-    ///
-    /// # Errors
-    /// Neither can be told.
-    pub(in crate::source) fn generation(&self, folders: &Folders) -> Result<Generation, StageError> {
+    pub(in crate::source) fn standing(&self, folders: &Folders) -> Result<Standing, StageError> {
         let at = folders.look(self)?;
-        let (old, new) = (inode_of(self.old), inode_of(self.new));
-        if at.third.is_some() {
-            return Ok(Generation::Mixed);
-        }
+        let nothing_is_left = at.live.is_none() && at.aside.is_none();
+        Ok(if at.third.is_some() {
+            Standing::Certain(Generation::Mixed)
         // What lies aside decides: an application may since have put a file of its own over the live one.
-        if at.aside.is_some() && at.aside == new {
-            return Ok(Generation::Old);
-        }
-        if at.aside.is_some() && at.aside == old || at.live == new {
-            return Ok(Generation::New);
-        }
-        if at.live == old {
-            return Ok(Generation::Old);
-        }
-        Err(folders.refused(&self.live_name, "neither what was there before the restore nor what it put there"))
+        } else if is(at.aside, self.new) {
+            Standing::Certain(Generation::Old)
+        } else if is(at.aside, self.old) || is(at.live, self.new) {
+            Standing::Certain(Generation::New)
+        } else if is(at.live, self.old) {
+            Standing::Certain(Generation::Old)
+        } else if nothing_is_left && self.old.is_none() {
+            Standing::Likely(Generation::Old)
+        } else if nothing_is_left && self.new.is_none() {
+            Standing::Likely(Generation::New)
+        } else {
+            Standing::Unknown
+        })
     }
 
     /// Whether what is live is exactly what was live when it was staged, and what is aside what was staged.
     pub(in crate::source) fn is_untouched(&self, folders: &Folders) -> Result<bool, StageError> {
         let at = folders.look(self)?;
-        Ok(at.live == inode_of(self.old) && at.aside == inode_of(self.new) && at.third.is_none())
+        Ok(is_as(at.live, self.old) && is_as(at.aside, self.new) && at.third.is_none())
     }
 
     /// Makes `goal` live. `was_swapped` is whether it is known that the swap was made: then whatever is live now came
@@ -133,43 +146,39 @@ impl Pair {
         was_swapped: bool,
     ) -> Result<(), StageError> {
         let (wanted, other) = match goal {
-            Generation::Old => (inode_of(self.old), inode_of(self.new)),
-            Generation::New | Generation::Mixed => (inode_of(self.new), inode_of(self.old)),
+            Generation::Old => (self.old, self.new),
+            Generation::New | Generation::Mixed => (self.new, self.old),
         };
         let steps = Steps { folders, pair: self, goal };
         let mut at = folders.look(self)?;
         if at.third.is_some() {
             match (at.live, at.aside) {
                 (Some(_), None) => steps.third_to_aside()?,
-                (None, _) if at.third == wanted => steps.third_to_live()?,
-                (None, Some(aside)) if Some(aside) == wanted => {}
+                (None, _) if is(at.third, wanted) => steps.third_to_live()?,
+                (None, _) if is(at.aside, wanted) => {}
                 _ => return Err(folders.refused(&self.live_name, "its third name is taken by something unknown")),
             }
             at = folders.look(self)?;
         }
-        let Some(_) = wanted else {
+        if wanted.is_none() {
             return match at.live {
                 None => Ok(()),
-                live if live == other || was_swapped => steps.live_to_aside(),
+                live if is(live, other) || was_swapped => steps.live_to_aside(),
                 Some(_) => Err(folders.refused(&self.live_name, "nothing was there before, and something else is now")),
             };
-        };
+        }
         // Nothing but what was replaced is ever put aside, so an unknown thing there is what was live just before.
-        let replaced_lies_aside = goal == Generation::Old && at.aside.is_some() && at.live == other;
-        if at.aside == wanted || replaced_lies_aside {
+        let replaced_lies_aside = goal == Generation::Old && at.aside.is_some() && is(at.live, other);
+        if is(at.aside, wanted) || replaced_lies_aside {
             return steps.change_places(at);
         }
-        let was_discarded = at.aside.is_none() && (other.is_none() || at.live != other);
-        if at.live == wanted || was_discarded {
+        let was_discarded = at.aside.is_none() && !is(at.live, other);
+        if is(at.live, wanted) || was_discarded {
             return Ok(());
         }
         let what = if goal == Generation::Old { "what was replaced" } else { "what was staged" };
         Err(folders.refused(&self.live_name, &format!("{what} is no longer where it was laid aside")))
     }
-}
-
-fn inode_of(identity: Option<Identity>) -> Option<u64> {
-    identity.map(|identity| identity.inode)
 }
 
 /// The renames of one pair on the way to one goal.

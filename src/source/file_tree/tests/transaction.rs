@@ -269,3 +269,22 @@ fn staging_that_was_cut_short_is_swept_by_its_job_alone() {
         assert_same_tree(&image(&scene.root), &old);
     }
 }
+
+#[test]
+fn what_was_replaced_can_be_removed_long_after_whatever_the_application_did_meanwhile() {
+    let then = [file(&[0], 1), file(&[1], 2), file(&[2], 3)];
+    for method in METHODS {
+        let scene = Scene::set(&then, &[file(&[0], 9)], &[0, 1]);
+        let mut staged = scene.stage(method);
+        staged.commit().unwrap();
+        let record = read_back(&staged.record());
+        fs::remove_file(scene.root.join("b")).unwrap();
+        fs::write(scene.root.join("new"), "a").unwrap();
+        fs::rename(scene.root.join("new"), scene.root.join("a")).unwrap();
+        assert_eq!(record.generation().unwrap(), Generation::New, "{method}");
+        let now = image(&scene.root);
+        record.discard_aside().unwrap();
+        assert_same_tree(&image(&scene.root), &now);
+        scene.assert_nothing_beside();
+    }
+}

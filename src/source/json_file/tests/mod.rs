@@ -1,5 +1,7 @@
 //! The JSON file read while it is written, restored, put back.
 
+mod transaction;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
