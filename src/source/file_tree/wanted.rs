@@ -17,19 +17,25 @@ pub(super) struct Wanted {
 impl Wanted {
     /// What `paths` name in `archive`; everything when they name nothing or the tree itself.
     pub(super) fn find(archive: &ArchiveReader, prefix: &[u8], paths: &[Vec<u8>]) -> Result<Self, StageError> {
-        let root = prefix.strip_suffix(b"/").unwrap_or(prefix);
-        let selection = Selection::new(paths);
-        if selection.paths().iter().any(|path| path == root) {
-            return Ok(Self::everything(prefix));
-        }
-        for path in selection.paths() {
+        let wanted = Self::named(prefix, paths);
+        for path in wanted.selection.paths() {
             let is_held = path.starts_with(prefix)
                 && (archive.entry(path)?.is_some() || archive.entry(&[path, &b"/"[..]].concat())?.is_some());
             if !is_held {
                 return Err(StageError::NoSuchMember { member: shown(path) });
             }
         }
-        Ok(Self { prefix: prefix.to_vec(), selection })
+        Ok(wanted)
+    }
+
+    /// What `paths` name, whether any archive holds it or not.
+    pub(super) fn named(prefix: &[u8], paths: &[Vec<u8>]) -> Self {
+        let root = prefix.strip_suffix(b"/").unwrap_or(prefix);
+        let selection = Selection::new(paths);
+        if selection.paths().iter().any(|path| path == root) {
+            return Self::everything(prefix);
+        }
+        Self { prefix: prefix.to_vec(), selection }
     }
 
     pub(super) fn everything(prefix: &[u8]) -> Self {
