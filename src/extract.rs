@@ -109,7 +109,9 @@ fn printable(bytes: &[u8]) -> String {
 fn extract(archive: &ArchiveReader, selection: &Selection, to: &Path) -> anyhow::Result<Outcome> {
     let target = open_empty(to)?;
     let progress = Progress::default();
-    let options = ExtractOptions { partial: true, sync: true, ..ExtractOptions::default() };
+    // A few files are like a copy by hand; a whole recovery has to outlive a power cut.
+    let sync = selection.is_everything();
+    let options = ExtractOptions { partial: true, sync, ..ExtractOptions::default() };
     let extraction = Extraction::new(archive, target.as_fd(), options, &progress);
     let report = extraction.run(selection.entries(archive))?;
     Ok(conclude(archive, to, &report))

@@ -13,7 +13,7 @@ pub(crate) fn possible(command: &str, yes: bool, json: bool) -> Result<(), Failu
     }
     Err(Failure::new(Exit::RefusedForSafety, format!("{command} needs to be confirmed"))
         .because("there is no terminal to ask on")
-        .next(format!("look at what it would do, then run it with --yes (carelogctl {command} --help)")))
+        .next(format!("make sure of what it will do, then run it with --yes (carelogctl {command} --help)")))
 }
 
 /// Asks on the terminal for `word`, and takes nothing else.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use carelog_rpc::codec::CodecError;
 use carelog_rpc::{ClientError, ConnectionError, ErrorReply, PROTOCOL};
 
 use crate::exit::Exit;
@@ -88,6 +89,11 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::Refused(reason) => reason.into(),
             ClientError::Unreachable { socket, source } => Self::unreachable(&socket, &source),
+            ClientError::Connection(ConnectionError::Codec(CodecError::TooLong { bytes, limit })) => {
+                Self::new(Exit::Usage, "the request is too long")
+                    .because(format!("it has {bytes} bytes, and the daemon takes at most {limit}"))
+                    .next("say it in fewer words (-m TEXT), or name fewer sources")
+            }
             ClientError::Connection(error) => Self::disconnected(&error),
             ClientError::Damaged(_) => Self::new(Exit::Corruption, error.to_string()).next("download it again"),
             ClientError::Unexpected(_) => {
@@ -142,6 +148,14 @@ mod tests {
     fn an_error_is_told_in_three_parts_and_without_control_characters() {
         let failure = Failure::new(Exit::NotFound, "no backup \x1b[2J").because("none begins with it").next("list");
         assert_eq!(failure.to_string(), "error: no backup \\x1b[2J\n  why: none begins with it\n next: list");
+    }
+
+    #[test]
+    fn a_request_that_is_too_long_is_the_callers_mistake_and_not_the_daemons() {
+        let too_long = CodecError::TooLong { bytes: 120_010, limit: 65_536 };
+        let failure = Failure::from(ClientError::Connection(too_long.into()));
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.to_string().contains("120010 bytes"), "{failure}");
     }
 
     #[test]

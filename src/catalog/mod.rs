@@ -62,6 +62,15 @@ impl Catalog {
         })
     }
 
+    /// Moves what SQLite's log holds into the file itself, so that `catalog.db` alone is whole for whoever copies it while
+    /// no daemon runs. Closing does the same, but only the last handle closes.
+    ///
+    /// # Errors
+    /// [`CatalogError`]; then the log stays, and the next opening reads it.
+    pub fn settle(&self) -> Result<(), CatalogError> {
+        self.read(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()))?))
+    }
+
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
         work(&self.lock())
     }

@@ -1,7 +1,7 @@
 //! The control socket's file.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -14,6 +14,13 @@ pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     if let Some(dir) = path.parent() {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir);
         made.with_context(|| format!("the folder of the socket {}", path.display()))?;
+    }
+    // The kernel refuses a connection to any other file in the words that it has for a socket which nobody listens on.
+    match path.symlink_metadata() {
+        Ok(found) if !found.file_type().is_socket() => {
+            bail!("{} is there already and is no socket; give [daemon] socket another path", path.display())
+        }
+        _ => {}
     }
     match UnixStream::connect(path) {
         Ok(_answered) => {
@@ -31,4 +38,32 @@ pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     let listener = listener.with_context(|| format!("listening at {}", path.display()))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_socket_is_never_removed() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (path, link) = (dir.path().join("data.json"), dir.path().join("link"));
+        std::fs::write(&path, "{}").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for wrong in [&path, &link] {
+            let error = bind(wrong).unwrap_err().to_string();
+            assert!(error.contains("is no socket"), "{error}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"{}");
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+    }
+
+    #[test]
+    fn the_socket_of_a_dead_daemon_is_replaced_and_that_of_a_living_one_is_not() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("s");
+        drop(bind(&path).unwrap());
+        let _living = bind(&path).unwrap();
+        assert!(bind(&path).unwrap_err().to_string().contains("another carelogd"));
+    }
 }

@@ -55,7 +55,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let listener = listen::bind(&config.daemon.socket)?;
     let jobs = Arc::new(Jobs::new(parts));
     let runner = Arc::clone(&jobs);
-    let (queue, interrupted) = Queue::start(catalog, clock, runner)?;
+    let (queue, interrupted) = Queue::start(catalog.clone(), clock, runner)?;
     for job in interrupted {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
     }
@@ -73,11 +73,16 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         settle::start_applications(jobs.parts());
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
-            tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue))),
+            tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];
         server.serve(listener, shutdown.token().clone()).await;
-        background.iter().for_each(tokio::task::JoinHandle::abort);
+        // Waited for, because each may be in the catalog, which is closed only when nobody is.
+        for task in background {
+            if let Err(panic) = task.await {
+                tracing::error!(%panic, "a task of the daemon ended too early");
+            }
+        }
         anyhow::Ok(())
     })?;
     notify(&[NotifyState::Stopping]);
@@ -88,16 +93,22 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     // A job that is waited for no longer must not keep the process.
     runtime.shutdown_background();
     let _gone = std::fs::remove_file(&socket);
+    if let Err(error) = catalog.settle() {
+        tracing::warn!(%error, "the catalog's log stays beside it; the next start reads it");
+    }
     tracing::info!("ended");
     Ok(())
 }
 
 /// Keeps `status.json` fresh: at every change of a job, and every minute.
-async fn keep_status(status: Arc<StatusFile>, queue: Arc<Queue>) {
+async fn keep_status(status: Arc<StatusFile>, queue: Arc<Queue>, shutdown: Shutdown) {
     let mut changes = queue.changes();
     loop {
-        // An error would mean that the queue is gone, and then so are we.
-        let _changed_or_late = tokio::time::timeout(STATUS_EVERY, changes.changed()).await;
+        tokio::select! {
+            () = shutdown.token().cancelled() => return,
+            // An error would mean that the queue is gone, and then so are we.
+            _changed_or_late = tokio::time::timeout(STATUS_EVERY, changes.changed()) => {}
+        }
         changes.mark_unchanged();
         let status = Arc::clone(&status);
         let _written = tokio::task::spawn_blocking(move || status.write()).await;
@@ -107,7 +118,10 @@ async fn keep_status(status: Arc<StatusFile>, queue: Arc<Queue>) {
 /// Reads the configuration again whenever SIGHUP asks for it.
 async fn follow_reloads(shutdown: Shutdown, reloader: Arc<Reloader>) {
     loop {
-        shutdown.reload_requested().await;
+        tokio::select! {
+            () = shutdown.token().cancelled() => return,
+            () = shutdown.reload_requested() => {}
+        }
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, now]);
         }

@@ -7,8 +7,7 @@ use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, Catalog, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::BackupState;
-use crate::store::{LocalStore, Store, StoreError, survey};
+use crate::store::{LocalStore, Presence, Store, StoreError, survey};
 
 /// Opens the store that the catalog knows. One that is not there does not keep the daemon from starting: it is said in
 /// the status, and nothing is written until it is back.
@@ -55,13 +54,12 @@ pub(super) fn reconcile(catalog: &Catalog, store: &dyn Store, opened: &Opened, c
             tracing::warn!("{added} backups that the catalog did not know were taken in from the store");
         }
     }
-    let present: HashSet<String> = store.list()?.into_iter().map(|stored| stored.name.to_string()).collect();
+    let presence = Presence::of(store)?;
     for backup in known {
-        let state = match (present.contains(&backup.filename), backup.state) {
-            (false, BackupState::Available | BackupState::Corrupt) => BackupState::Missing,
-            (true, BackupState::Missing) => BackupState::Available,
-            _ => continue,
-        };
+        let state = presence.state_of(&backup);
+        if state == backup.state {
+            continue;
+        }
         tracing::warn!(backup_id = %backup.id, "{} is {state}", backup.filename);
         let entry = Entry::new(clock.now(), Actor::daemon("recovery"), "backup.state", backup.id).with("state", state);
         catalog.set_backup_state(backup.id, state, &entry)?;

@@ -49,6 +49,11 @@ impl Selection {
         Ok(Self { runs: found.iter().filter(|run| !covered(run)).cloned().collect() })
     }
 
+    /// Whether nothing is left out.
+    pub(super) fn is_everything(&self) -> bool {
+        self.runs.iter().any(|run| run.path.is_empty())
+    }
+
     /// The entries in path order. A hard link to a file that was not selected becomes that file.
     pub(super) fn entries<'a>(
         &'a self,

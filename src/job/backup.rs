@@ -9,6 +9,7 @@ use super::room;
 use super::take::{Taking, take};
 use crate::catalog::{BackupSpec, JobEnd, JobError, JobOutcome};
 use crate::model::{Class, JobState, SourceKind, SourceName};
+use crate::progress::Progress;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
     let ended = before_backup(cx).and_then(|()| back_up(cx, spec));
@@ -93,7 +94,6 @@ impl BackupPlan {
         let selected = parts.select(spec.scope, &spec.sources)?;
         let mut refusals = Vec::new();
         let mut sources = Vec::with_capacity(selected.len());
-        let mut checks = Vec::with_capacity(selected.len());
         for source in &selected {
             let check = source.check().unwrap_or_else(|error| {
                 refusals.push(format!("source '{}': {error}", source.name()));
@@ -104,11 +104,11 @@ impl BackupPlan {
                 kind: source.kind(),
                 location: source.metadata().location,
                 estimate: check.estimate,
-                notes: check.warnings.clone(),
+                notes: check.warnings,
             });
-            checks.push(check);
         }
-        let room = room::of_backup(parts, &selected, &checks)?;
+        let readable: Vec<_> = selected.iter().filter(|source| source.check().is_ok()).cloned().collect();
+        let room = room::of_backup(parts, &readable, &Progress::default())?;
         refusals.extend(parts.store.check().err().map(|error| error.to_string()));
         refusals.extend(room.require().err().map(|error| error.message));
         Ok(Self { sources, needed_bytes: room.needed_bytes, free_bytes: room.free_bytes, refusals })

@@ -7,16 +7,13 @@ use super::failure::failure;
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::failpoint;
-use crate::model::{BackupState, Class, ErrorCode, SourceName};
+use crate::model::{BackupId, BackupState, Class, ErrorCode, SourceName};
 use crate::store::{ArchiveName, StoreError};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
     let mut bytes = 0;
     for id in &spec.backups {
-        let backup = cx.parts.catalog.backup(*id)?;
-        cx.begin_phase(&backup.filename)?;
-        remove(cx, &backup, &spec.reason)?;
-        bytes += backup.size_bytes;
+        bytes += remove(cx, *id, &spec.reason)?;
     }
     let only = match &spec.backups[..] {
         [only] => Some(*only),
@@ -28,21 +25,24 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, J
     Ok(outcome)
 }
 
-fn remove(cx: &JobContext<'_>, backup: &BackupRecord, reason: &str) -> Result<(), JobError> {
-    let name: ArchiveName = backup.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
-    let now = cx.parts.clock.now();
-    if let Some(hold) = backup.holds.iter().find(|hold| hold.until.is_none_or(|until| until > now)) {
-        let message = format!("{} is held by {}: {}", backup.filename, hold.who, hold.why);
-        return Err(failure(ErrorCode::Refused, message, "`carelogctl release BACKUP -m REASON` ends its holds"));
-    }
-    if let Some(source) = last_good_of(cx, backup)? {
-        let message = format!("{} is the last good backup of source '{source}'", backup.filename);
-        return Err(failure(ErrorCode::Refused, message, "take another one first: `carelogctl backup`"));
-    }
-    let Some(_removal) = cx.parts.leases.remove(backup.id) else {
-        let message = format!("{} is being read by another job", backup.filename);
+/// Removes one backup, and returns how large its archive was.
+fn remove(cx: &JobContext<'_>, id: BackupId, reason: &str) -> Result<u64, JobError> {
+    let filename = cx.parts.catalog.backup(id)?.filename;
+    cx.begin_phase(&filename)?;
+    let Some(_removal) = cx.parts.leases.remove(id) else {
+        let message = format!("{filename} is being read by another job, or its holds are just being changed");
         return Err(failure(ErrorCode::Conflict, message, "`carelogctl jobs` shows it; try again when it is done"));
     };
+    // Looked at only now, when nobody can place a hold any more.
+    let backup = &cx.parts.catalog.backup(id)?;
+    let name: ArchiveName = filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
+    let now = cx.parts.clock.now();
+    cx.parts.store.check()?;
+    require_unheld(cx, backup, &name)?;
+    if let Some(source) = last_good_of(cx, backup)? {
+        let message = format!("{filename} is the last good backup of source '{source}'");
+        return Err(failure(ErrorCode::Refused, message, "take another one first: `carelogctl backup`"));
+    }
     let entry = Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.delete", backup.id)
         .with("filename", &backup.filename)
         .because(reason);
@@ -52,7 +52,26 @@ fn remove(cx: &JobContext<'_>, backup: &BackupRecord, reason: &str) -> Result<()
         Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
         Err(error) => Err(error.into()),
     });
-    removed.map_err(|error| remember(cx, backup, &name, error))
+    removed.map_err(|error| remember(cx, backup, &name, error))?;
+    Ok(backup.size_bytes)
+}
+
+/// Refuses what is held, by the catalog or beside the archive. Holds whose time is over are cleared away: the store would
+/// keep the archive for them.
+fn require_unheld(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName) -> Result<(), JobError> {
+    let now = cx.parts.clock.now();
+    let beside = cx.parts.store.holds(name)?;
+    if let Some(hold) = backup.holds.iter().chain(&beside).find(|hold| hold.until.is_none_or(|until| until > now)) {
+        let message = format!("{} is held by {}: {}", backup.filename, hold.who, hold.why);
+        return Err(failure(ErrorCode::Refused, message, "`carelogctl release BACKUP -m REASON` ends its holds"));
+    }
+    if beside.is_empty() {
+        return Ok(());
+    }
+    match cx.parts.store.set_holds(name, &[]) {
+        Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Enters a backup again whose archive could not be removed: what can be restored has to be listed.
@@ -81,15 +100,18 @@ fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<Sou
         if cx.parts.source(&held.name).is_none() {
             continue;
         }
-        let filter = BackupFilter {
-            limit: Some(2),
-            source: Some(held.name.clone()),
-            class: Some(Class::Backup),
-            ..BackupFilter::default()
-        };
-        if cx.parts.catalog.list_backups(&filter)?.iter().all(|other| other.id == backup.id) {
+        let filter =
+            BackupFilter { source: Some(held.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
+        let others = cx.parts.catalog.list_backups(&filter)?;
+        if !others.iter().any(|other| other.id != backup.id && is_there(cx, other)) {
             return Ok(Some(held.name.clone()));
         }
     }
     Ok(None)
+}
+
+/// The catalog learns of an archive that somebody removed by hand only when it is read or at the next start.
+fn is_there(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
+    let size = |name: ArchiveName| Some(cx.parts.store.open(&name).ok()?.metadata().ok()?.len());
+    backup.filename.parse().ok().and_then(size) == Some(backup.size_bytes)
 }

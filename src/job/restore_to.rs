@@ -24,23 +24,33 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
     let selected = || restore_point.sources.iter().filter(|source| names.contains(&source.name));
     let bytes = selected().fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
     cx.progress.expect(bytes, restore_point.totals.entries);
-    let members: Vec<String> = restore_point
+    let mut members: Vec<String> = restore_point
         .metadata
         .sources
         .iter()
         .filter(|source| names.contains(&source.name))
         .map(|source| source.member())
         .collect();
-    let mut members = members;
     members.sort_unstable();
     let entries = members.iter().flat_map(|member| archive.entries(member.as_bytes()));
     let options = ExtractOptions { threads: cx.parts.settings.threads, sync: true, ..ExtractOptions::default() };
     let extraction = Extraction::new(&archive, directory.as_fd(), options, cx.progress);
-    let report = extraction.run(entries)?;
+    let report = extraction.run(entries).map_err(|error| incomplete(error.into()))?;
     let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(report.warnings) };
     outcome.notes.insert("files".to_owned(), json!(report.files));
     outcome.notes.insert("bytes".to_owned(), json!(report.bytes));
     Ok(outcome)
+}
+
+/// The directory is the client's, and so is what lies in it: nothing is removed there, but nobody is to take it for whole.
+fn incomplete(error: JobError) -> JobError {
+    let message = format!("{}; what lies in the target directory is incomplete", error.message);
+    let hint = match error.code {
+        // Its hint may be about the disk of the store.
+        ErrorCode::Failed => "look at that disk (df), empty the directory, and try again there or elsewhere".to_owned(),
+        _ => format!("empty the directory; {}", error.hint),
+    };
+    JobError { message, hint, ..error }
 }
 
 /// What is restored must not mix with what is there.

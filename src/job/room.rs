@@ -8,7 +8,8 @@ use super::context::Parts;
 use super::failure::failure;
 use crate::catalog::{BackupFilter, JobError};
 use crate::model::{ErrorCode, SourceName};
-use crate::source::{CheckReport, Source};
+use crate::progress::Progress;
+use crate::source::Source;
 
 /// How much an archive is likely to take, and how much there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +41,16 @@ impl Room {
     }
 }
 
-/// Estimates a backup of `sources`: what the newest backup that holds each took, or else what is to be read.
-pub(super) fn of_backup(parts: &Parts, sources: &[Arc<dyn Source>], checks: &[CheckReport]) -> Result<Room, JobError> {
+/// Estimates a backup of `sources`: what the newest backup that holds each took. The first time there is none, and what
+/// is to be read is counted instead.
+pub(super) fn of_backup(parts: &Parts, sources: &[Arc<dyn Source>], progress: &Progress) -> Result<Room, JobError> {
     let mut needed_bytes = 0_u64;
-    for (source, check) in sources.iter().zip(checks) {
-        let to_read = check.estimate.map_or(0, |estimate| estimate.bytes);
-        needed_bytes = needed_bytes.saturating_add(stored_size(parts, source.name())?.unwrap_or(to_read));
+    for source in sources {
+        let bytes = match stored_size(parts, source.name())? {
+            Some(bytes) => bytes,
+            None => source.measure(progress)?.bytes,
+        };
+        needed_bytes = needed_bytes.saturating_add(bytes);
     }
     let space = parts.store.space()?;
     let reserved_bytes = parts.settings.min_free.bytes_of(space.total_bytes);

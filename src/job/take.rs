@@ -86,7 +86,7 @@ fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Vec<String>
         })?;
         checks.push(report);
     }
-    room::of_backup(cx.parts, sources, &checks)?.require()?;
+    room::of_backup(cx.parts, sources, cx.progress)?.require()?;
     Ok(checks.into_iter().flat_map(|check| check.warnings).collect())
 }
 

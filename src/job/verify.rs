@@ -4,86 +4,164 @@ use serde_json::json;
 
 use super::context::JobContext;
 use super::failure::failure;
-use crate::archive::ArchiveReader;
-use crate::archive::verify::{Depth, Report, verify};
+use crate::archive::verify::{Depth, Report, VerifyError, verify};
+use crate::archive::{ArchiveReader, ReadError};
 use crate::audit::{Actor, Entry};
-use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, VerifySpec};
-use crate::model::{AuditOutcome, BackupState, ErrorCode, Sha256, VerifyResult};
-use crate::store::StoreError;
+use crate::catalog::{BackupFilter, BackupRecord, CatalogError, JobError, JobOutcome, VerifySpec};
+use crate::model::{AuditOutcome, BackupId, BackupState, ErrorCode, Sha256, VerifyResult};
+use crate::store::{Lease, StoreError};
 
 /// How many damages are listed in the job's result; the count goes on.
 const LISTED: usize = 200;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, JobError> {
-    let backups = if spec.backups.is_empty() {
+    let asked_for_all = spec.backups.is_empty();
+    let ids = if asked_for_all {
         let every = BackupFilter { all: true, ..BackupFilter::default() };
-        cx.parts.catalog.list_backups(&every)?
+        cx.parts.catalog.list_backups(&every)?.iter().map(|backup| backup.id).collect()
     } else {
-        spec.backups.iter().map(|id| cx.parts.catalog.backup(*id)).collect::<Result<Vec<_>, _>>()?
+        spec.backups.clone()
     };
-    let _lease = cx.parts.leases.lease(backups.iter().map(|backup| backup.id))?;
     let depth = if spec.quick { Depth::Quick } else { Depth::Full { threads: cx.parts.settings.threads } };
-    let mut damage = Vec::new();
-    let mut files = 0_u64;
-    let mut bytes = 0_u64;
-    for backup in &backups {
+    let mut tally = Tally::default();
+    for id in ids {
+        let (backup, _lease) = match held(cx, id) {
+            Ok(held) => held,
+            // Removed since the job began: nothing is left to verify, and nothing is wrong.
+            Err(error) if asked_for_all && is_gone(cx, id) => {
+                tracing::info!(job_id = %cx.job.id, backup_id = %id, "not verified: {}", error.message);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         cx.begin_phase(&backup.filename)?;
-        let found = verify_one(cx, backup, depth)?;
-        // What an archive says of itself may be any number.
-        files = files.saturating_add(found.files);
-        bytes = bytes.saturating_add(backup.size_bytes);
-        note(cx, backup, spec.quick, found.damage.is_empty())?;
-        damage.extend(found.damage.into_iter().map(|what| format!("{}: {what}", backup.filename)));
+        let verdict = verify_one(cx, &backup, depth)?;
+        note(cx, &backup, spec.quick, &verdict)?;
+        tally.add(&backup, verdict);
     }
     let single = match &spec.backups[..] {
         [only] => Some(*only),
         _ => None,
     };
-    let mut outcome = JobOutcome { backup_id: single, ..JobOutcome::done(Vec::new()) };
-    if let Some(first) = damage.first() {
-        let message = match damage.len() {
-            1 => format!("damage was found: {first}"),
-            count => format!("damage was found in {count} places, first: {first}"),
-        };
-        let hint = "restore from another backup (`carelogctl list`), then take a new one: `carelogctl backup`";
-        outcome =
-            JobOutcome { backup_id: single, ..JobOutcome::ended_by(failure(ErrorCode::Corruption, message, hint)) };
-    }
-    let omitted = damage.len().saturating_sub(LISTED);
-    damage.truncate(LISTED);
-    let notes = [
-        ("summary", json!(format!("{} of {} backups are sound", sound(&backups, &damage), backups.len()))),
-        ("files", json!(files)),
-        ("bytes", json!(bytes)),
-        ("damage", json!(damage)),
-        ("omitted", json!(omitted)),
-    ];
-    outcome.notes.extend(notes.map(|(name, value)| (name.to_owned(), value)));
-    Ok(outcome)
+    Ok(tally.outcome(single))
 }
 
-fn sound(backups: &[BackupRecord], damage: &[String]) -> usize {
-    let hurt = |backup: &&BackupRecord| damage.iter().any(|what| what.starts_with(&backup.filename));
-    backups.len() - backups.iter().filter(hurt).count()
+/// A backup, kept from being removed while it is verified.
+fn held(cx: &JobContext<'_>, id: BackupId) -> Result<(BackupRecord, Lease), JobError> {
+    let lease = cx.parts.leases.lease([id])?;
+    Ok((cx.parts.catalog.backup(id)?, lease))
 }
 
+/// Whether a backup was removed, or is just being.
+fn is_gone(cx: &JobContext<'_>, id: BackupId) -> bool {
+    cx.parts.leases.lease([id]).is_err() || matches!(cx.parts.catalog.backup(id), Err(CatalogError::NoSuchBackup(_)))
+}
+
+/// What the job has found so far.
 #[derive(Default)]
-struct Found {
+struct Tally {
+    backups: usize,
+    sound: usize,
     files: u64,
-    damage: Vec<String>,
+    bytes: u64,
+    /// Whether any backup is damaged, and not only unreadable at the moment.
+    is_corrupt: bool,
+    problems: Vec<String>,
+    /// Problems beyond those that are listed.
+    omitted: usize,
 }
 
-fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Result<Found, JobError> {
-    let damaged = |what: String| Ok(Found { files: 0, damage: vec![what] });
-    let name = backup.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
+impl Tally {
+    fn add(&mut self, backup: &BackupRecord, verdict: Verdict) {
+        self.backups += 1;
+        let problems = match verdict {
+            Verdict::Sound => {
+                self.sound += 1;
+                // What an archive says of itself may be any number.
+                self.files = self.files.saturating_add(backup.files);
+                self.bytes = self.bytes.saturating_add(backup.size_bytes);
+                return;
+            }
+            Verdict::Damaged(damage) => {
+                self.is_corrupt = true;
+                damage
+            }
+            Verdict::Missing => {
+                self.is_corrupt = true;
+                vec!["its archive is missing from the store".to_owned()]
+            }
+            Verdict::Unreadable(error) => vec![format!("it could not be read: {}", error.message)],
+        };
+        for what in problems {
+            if self.problems.len() < LISTED {
+                self.problems.push(format!("{}: {what}", backup.filename));
+            } else {
+                self.omitted += 1;
+            }
+        }
+    }
+
+    fn outcome(self, single: Option<BackupId>) -> JobOutcome {
+        let ended = match self.problems.first() {
+            None => JobOutcome::done(Vec::new()),
+            Some(first) => {
+                let message = match (self.is_corrupt, self.problems.len() + self.omitted) {
+                    (true, 1) => format!("damage was found: {first}"),
+                    (true, count) => format!("damage was found in {count} places, first: {first}"),
+                    (false, _) => first.clone(),
+                };
+                let (code, hint) = if self.is_corrupt {
+                    let hint =
+                        "restore from another backup (`carelogctl list`), then take a new one: `carelogctl backup`";
+                    (ErrorCode::Corruption, hint)
+                } else {
+                    (ErrorCode::Failed, "look at the disk of the store (dmesg, smartctl), then verify again")
+                };
+                JobOutcome::ended_by(failure(code, message, hint))
+            }
+        };
+        let mut outcome = JobOutcome { backup_id: single, ..ended };
+        let summary = match (self.sound, self.backups) {
+            (1, 1) => "the backup is sound".to_owned(),
+            (0, 1) => "the backup is not sound".to_owned(),
+            (sound, backups) => format!("{sound} of {backups} backups are sound"),
+        };
+        let notes = [
+            ("summary", json!(summary)),
+            ("files", json!(self.files)),
+            ("bytes", json!(self.bytes)),
+            ("damage", json!(self.problems)),
+            ("omitted", json!(self.omitted)),
+        ];
+        outcome.notes.extend(notes.map(|(name, value)| (name.to_owned(), value)));
+        outcome
+    }
+}
+
+/// What one backup turned out to be.
+enum Verdict {
+    Sound,
+    Damaged(Vec<String>),
+    Missing,
+    /// The disk or its rights failed: that says nothing of the other backups, which are still looked at.
+    Unreadable(JobError),
+}
+
+fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Result<Verdict, JobError> {
+    let damaged = |what: String| Ok(Verdict::Damaged(vec![what]));
+    let name = match backup.filename.parse() {
+        Ok(name) => name,
+        Err(bad) => return Ok(Verdict::Unreadable(failure(ErrorCode::Failed, bad, ""))),
+    };
     let file = match cx.parts.store.open(&name) {
         Ok(file) => file,
-        Err(StoreError::NotFound(_)) => return damaged("its archive is missing from the store".to_owned()),
+        Err(StoreError::NotFound(_)) => return Ok(Verdict::Missing),
+        Err(error @ StoreError::Io { .. }) => return Ok(Verdict::Unreadable(error.into())),
         Err(error) => return Err(error.into()),
     };
     let archive = match ArchiveReader::open(file) {
         Ok(archive) => archive,
-        Err(crate::archive::ReadError::Io(error)) => return Err(crate::archive::ReadError::Io(error).into()),
+        Err(error @ ReadError::Io(_)) => return Ok(Verdict::Unreadable(error.into())),
         Err(error) => return damaged(error.to_string()),
     };
     if archive.restore_point().metadata.id != backup.id {
@@ -92,10 +170,16 @@ fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Resul
     let beside = match cx.parts.store.checksum(&name) {
         Ok(beside) => beside,
         Err(StoreError::BadSidecar { why, .. }) => return damaged(format!("its .sha256 is damaged: {why}")),
+        Err(error @ StoreError::Io { .. }) => return Ok(Verdict::Unreadable(error.into())),
         Err(error) => return Err(error.into()),
     };
-    let report = verify(&archive, backup.sha256.or(beside), depth, cx.progress)?;
-    Ok(Found { files: backup.files, damage: in_words(report, backup.sha256, beside) })
+    let report = match verify(&archive, backup.sha256.or(beside), depth, cx.progress) {
+        Ok(report) => report,
+        Err(error @ VerifyError::Io(_)) => return Ok(Verdict::Unreadable(error.into())),
+        Err(error) => return Err(error.into()),
+    };
+    let damage = in_words(report, backup.sha256, beside);
+    Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged(damage) })
 }
 
 fn in_words(report: Report, known: Option<Sha256>, beside: Option<Sha256>) -> Vec<String> {
@@ -115,21 +199,31 @@ fn in_words(report: Report, known: Option<Sha256>, beside: Option<Sha256>) -> Ve
     damage
 }
 
-/// Writes the result down. A quick look that finds nothing says nothing about the content, and changes nothing.
-fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, is_sound: bool) -> Result<(), JobError> {
+/// Writes the result down. A quick look that finds nothing says nothing about the content, and changes nothing; nor does
+/// an archive that could not be read.
+fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdict) -> Result<(), JobError> {
     let now = cx.parts.clock.now();
-    let result = if is_sound { VerifyResult::Passed } else { VerifyResult::Failed };
+    let result = match verdict {
+        Verdict::Sound => "passed",
+        Verdict::Damaged(_) => "failed",
+        Verdict::Missing => "missing",
+        Verdict::Unreadable(_) => "unreadable",
+    };
+    let is_sound = matches!(verdict, Verdict::Sound);
     let entry = Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.verify", backup.id)
         .with("quick", quick)
         .with("result", result)
         .ended(if is_sound { AuditOutcome::Done } else { AuditOutcome::Failed });
-    if quick && is_sound {
-        cx.parts.catalog.record(&entry)?;
-    } else {
-        cx.parts.catalog.set_verified(backup.id, now, result, &entry)?;
+    let catalog = &cx.parts.catalog;
+    match verdict {
+        Verdict::Sound if quick => catalog.record(&entry)?,
+        Verdict::Sound => catalog.set_verified(backup.id, now, VerifyResult::Passed, &entry)?,
+        Verdict::Damaged(_) => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
+        Verdict::Missing => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
+        Verdict::Unreadable(_) => catalog.record(&entry)?,
     }
     if !is_sound {
-        tracing::error!(job_id = %cx.job.id, backup_id = %backup.id, "{} is damaged", backup.filename);
+        tracing::error!(job_id = %cx.job.id, backup_id = %backup.id, "{} is not sound: {result}", backup.filename);
     } else if backup.state != BackupState::Available {
         tracing::info!(job_id = %cx.job.id, backup_id = %backup.id, "{} is sound", backup.filename);
     }

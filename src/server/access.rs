@@ -1,6 +1,8 @@
 //! Who asks, and what they may. The kernel says who it is; the message never does.
 
 use std::ffi::CString;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 
 use carelog_rpc::Request;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -87,6 +89,21 @@ impl Caller {
         let lists = [(Role::Admin, &access.admin), (Role::Operator, &access.operator), (Role::Viewer, &access.viewer)];
         let listed = |list: &[Principal]| list.iter().any(|principal| self.is(principal, &groups));
         lists.into_iter().find(|(_, list)| listed(list)).map_or(Role::Nobody, |(role, _)| role)
+    }
+
+    /// Whether they themselves may make files in a directory, by its owner, group and mode.
+    pub(super) fn may_write_to(&self, directory: &Metadata) -> bool {
+        if self.uid == 0 || self.uid == rustix::process::geteuid().as_raw() {
+            return true;
+        }
+        let bits = if directory.uid() == self.uid {
+            directory.mode() >> 6
+        } else if self.groups().contains(&Gid::from_raw(directory.gid())) {
+            directory.mode() >> 3
+        } else {
+            directory.mode()
+        };
+        bits & 0o3 == 0o3
     }
 
     fn is(&self, principal: &Principal, groups: &[Gid]) -> bool {

@@ -34,9 +34,13 @@ pub(super) async fn run(server: &Arc<Server>, stream: UnixStream, shutdown: &Can
         Ok((peer, _hello)) => peer,
         Err(error) => return tracing::debug!(%error, "a client did not say hello"),
     };
-    let caller = match peer.peer() {
-        Ok(credentials) => Caller::of(credentials),
+    let credentials = match peer.peer() {
+        Ok(credentials) => credentials,
         Err(error) => return tracing::warn!(%error, "the kernel does not say who connected"),
+    };
+    // Names may come from a directory server that does not answer.
+    let Ok(caller) = tokio::task::spawn_blocking(move || Caller::of(credentials)).await else {
+        return tracing::error!("finding out who connected went wrong");
     };
     loop {
         let received = tokio::select! {

@@ -1,7 +1,7 @@
 //! The map of the server: one exhaustive match from request to handler, behind one check of rights.
 
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use carelog_rpc::{ErrorCode, Job, Reloaded, Reply, Request, RestorePlan};
 use jiff::Timestamp;
@@ -48,6 +48,8 @@ pub struct Server {
     pub(super) policy: Arc<RwLock<Policy>>,
     pub(super) reload: Arc<dyn Reload>,
     pub(super) started_at: Timestamp,
+    /// Locked while the holds of a backup are read and written anew: two people may place one at the same moment.
+    pub(super) holding: Mutex<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -85,7 +87,7 @@ impl Server {
     #[must_use]
     pub fn new(queue: Arc<Queue>, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>, reload: Arc<dyn Reload>) -> Arc<Self> {
         let started_at = jobs.parts().clock.now();
-        Arc::new(Self { queue, jobs, policy, reload, started_at })
+        Arc::new(Self { queue, jobs, policy, reload, started_at, holding: Mutex::default() })
     }
 
     /// Answers one request. Blocks for as long as the catalog and the store take.
@@ -119,12 +121,17 @@ impl Server {
         next: IntoDirectory,
         directory: OwnedFd,
     ) -> Result<Reply, Failure> {
-        if !std::fs::File::from(directory.try_clone()?).metadata()?.is_dir() {
+        let metadata = std::fs::File::from(directory.try_clone()?).metadata()?;
+        if !metadata.is_dir() {
             return Err(Failure::new(
                 ErrorCode::Usage,
                 "what was passed is no directory",
                 "name a directory with --to",
             ));
+        }
+        // Opening a directory takes less than writing to it, and we may write anywhere.
+        if !caller.may_write_to(&metadata) {
+            return Err(self.refuse_directory(caller)?);
         }
         match next {
             IntoDirectory::Plan(mut plan) => {
@@ -177,6 +184,16 @@ impl Server {
     fn require_role(&self, caller: &Caller, request: &Request) -> Result<(), Failure> {
         let (has, needs) = (caller.role(&self.policy().access), needed_for(request));
         if has >= needs { Ok(()) } else { Err(self.refuse(caller, request.verb(), needs)?) }
+    }
+
+    fn refuse_directory(&self, caller: &Caller) -> Result<Failure, Failure> {
+        let parts = self.parts();
+        let entry = Entry::new(parts.clock.now(), caller.actor(), "restore", "")
+            .because("the directory is not theirs to write to")
+            .ended(AuditOutcome::Refused);
+        parts.catalog.record(&entry)?;
+        let message = format!("'{}' may not write to that directory", caller.requester.user);
+        Ok(Failure::new(ErrorCode::NotPermitted, message, "name a directory of your own, or ask as root (sudo)"))
     }
 
     /// Records a refusal and puts it in words.

@@ -19,14 +19,18 @@ use crate::fsio;
 use crate::job::Parts;
 use crate::model::{BackupState, Class, JobKind, JobState, VerifyResult};
 use crate::source::Source;
+use crate::store::Presence;
 
 /// How many of the newest jobs are looked at.
 const JOBS: u32 = 200;
 
+/// A backup that is dated further ahead was taken while the clock was wrong.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 pub(super) fn status(server: &Server) -> Result<Status, Failure> {
     let (parts, policy) = (server.parts(), server.policy());
     let now = parts.clock.now();
-    let backups = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+    let backups = backups(&parts)?;
     let jobs = parts.catalog.list_jobs(&JobFilter { unfinished: false, limit: Some(JOBS) })?;
     let sources: Vec<SourceStatus> =
         parts.sources.iter().map(|source| source_status(source, &backups, &policy, now)).collect();
@@ -55,6 +59,25 @@ pub(super) fn status(server: &Server) -> Result<Status, Failure> {
             timezone: policy.timezone.iana_name().unwrap_or("UTC").to_owned(),
         },
     })
+}
+
+/// The backups as the store has them at this moment. The catalog learns of an archive that somebody removed or cut short
+/// only when it is read or at the next start, and until then nobody is to be told that it protects them.
+fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, Failure> {
+    // A store that is not there is a problem of its own.
+    let presence = Presence::of(&*parts.store).ok();
+    let mut backups = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+    for backup in &mut backups {
+        if let Some(presence) = &presence {
+            backup.state = presence.state_of(backup);
+        }
+        // Published after the store was listed.
+        let is_new = || backup.filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok());
+        if backup.state == BackupState::Missing && is_new() {
+            backup.state = BackupState::Available;
+        }
+    }
+    Ok(backups)
 }
 
 fn source_status(source: &Arc<dyn Source>, backups: &[BackupRecord], policy: &Policy, now: Timestamp) -> SourceStatus {
@@ -113,6 +136,7 @@ fn problems(
     sources: &[SourceStatus],
     store: &StoreStatus,
 ) -> Vec<Problem> {
+    let latest_credible = parts.clock.now().checked_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX).into();
     let mut found = Vec::new();
     let mut say = |severity, what: String, next: &str| {
         found.push(Problem { severity, what, next: (!next.is_empty()).then(|| next.to_owned()) });
@@ -127,6 +151,18 @@ fn problems(
         say(Severity::Critical, what, &next);
     }
     for source in sources {
+        let ahead = source.newest_backup.as_ref().filter(|point| point.created_at > latest_credible);
+        if let Some(point) = ahead {
+            let what = format!(
+                "the newest backup of source '{}' claims to be from the future, so its age says nothing: {}",
+                source.name, point.filename
+            );
+            let next = format!(
+                "look at the clock (date); if it is right, carelogctl backup, then carelogctl delete {}",
+                point.id
+            );
+            say(Severity::Warning, what, &next);
+        }
         match (source.age_seconds, source.rpo_seconds) {
             (None, _) => {
                 let what = format!("source '{}' has no usable backup", source.name);

@@ -17,7 +17,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// Something else is there.
-    #[error("{path} is {found}, not {wanted}: name the {wanted} itself in the configuration", path = path.display())]
+    #[error("{path} is {found}, not {wanted}: the configuration has to name what is to be backed up itself", path = path.display())]
     WrongType {
         /// The configured path.
         path: PathBuf,

@@ -60,6 +60,12 @@ pub trait Source: Send + Sync + Debug {
     /// [`SourceError`] when a backup could not succeed.
     fn check(&self) -> Result<CheckReport, SourceError>;
 
+    /// How much there is to read, counted if need be: may take as long as a walk of a tree.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    fn measure(&self, progress: &Progress) -> Result<Estimate, SourceError>;
+
     /// Writes its members to `writer`, beginning with [`ArchiveWriter::begin_source`]. The writer counts the progress.
     ///
     /// # Errors

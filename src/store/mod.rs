@@ -10,6 +10,7 @@ mod error;
 mod leases;
 pub mod local;
 mod name;
+mod presence;
 mod rebuild;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use error::StoreError;
 pub use leases::{BeingRemoved, Lease, Leases, Removal};
 pub use local::LocalStore;
 pub use name::{ArchiveName, BadArchiveName};
+pub use presence::Presence;
 pub use rebuild::{Survey, Unreadable, survey};
 
 use crate::archive::Codec;

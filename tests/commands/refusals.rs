@@ -2,6 +2,7 @@
 
 use super::{backup, newest_archive};
 use crate::support::tree_diff::assert_same;
+use crate::support::wait::wait_until;
 use crate::support::{TreeImage, World};
 
 #[test]
@@ -59,6 +60,47 @@ fn a_hold_ends_by_itself_when_it_says_so() {
     let held = world.ctl(&["hold", &id, "-m", "audit", "--until", "2999-01-01", "--json"]).expect_code(0).json();
     assert_eq!(held["holds"][0]["until"], "2999-01-01T00:00:00Z");
     assert_eq!(held["holds"][0]["reason"], "audit");
+}
+
+#[test]
+fn a_backup_whose_hold_is_over_can_be_deleted() {
+    let world = World::new();
+    let _daemon = world.start();
+    let id = backup(&world);
+    backup(&world);
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3);
+    world.ctl(&["hold", &id, "-m", "until the audit", "--until", &soon.to_string()]).expect_code(0);
+    let delete = || world.ctl(&["delete", &id, "-m", "too old", "--yes"]);
+    let held = delete().expect_code(9);
+    assert!(held.stderr.contains("until the audit"), "{}", held.stderr);
+    wait_until("the hold to be over", || delete().code == 0);
+    assert!(!world.store_files().iter().any(|name| name.ends_with(".hold")), "{:?}", world.store_files());
+}
+
+#[test]
+fn holds_that_are_placed_at_the_same_moment_all_hold() {
+    let world = World::new();
+    let _daemon = world.start();
+    let id = backup(&world);
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let (world, id) = (&world, &id);
+            scope.spawn(move || world.ctl(&["hold", id, "-m", &format!("reason {n}")]).expect_code(0));
+        }
+    });
+    let shown = world.ctl(&["show", &id, "--json"]).expect_code(0).json();
+    assert_eq!(shown["holds"].as_array().unwrap().len(), 8, "{:#}", shown["holds"]);
+}
+
+#[test]
+fn the_only_backup_whose_archive_is_still_there_is_the_last_good_one() {
+    let world = World::new();
+    let _daemon = world.start();
+    let first = backup(&world);
+    backup(&world);
+    std::fs::remove_file(newest_archive(&world)).unwrap();
+    let refused = world.ctl(&["delete", &first, "-m", "too old", "--yes"]).expect_code(9);
+    assert!(refused.stderr.contains("last good backup"), "{}", refused.stderr);
 }
 
 #[test]

@@ -110,3 +110,29 @@ fn an_operator_cancels_their_own_jobs_and_nobody_elses() {
     assert_eq!(world.ctl(&["job", "show", own, "--json"]).json()["state"], "cancelled");
     world.ctl(&["job", "cancel", &others]).expect_code(0);
 }
+
+#[test]
+fn an_admin_restores_only_into_directories_that_they_may_write_to_themselves() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let client = open_to_others(&world);
+    world.edit_config("operator = [", "admin = [\"root\", \"daemon\"]\noperator = [");
+    let _daemon = world.start();
+    open_socket(&world);
+    backup(&world);
+    let (roots, own) = (world.path("roots"), world.path("own"));
+    for dir in [&roots, &own] {
+        fs::create_dir(dir).unwrap();
+        fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+    }
+    std::os::unix::fs::chown(&own, Some(OPERATOR.1), None).unwrap();
+    let restore = |to: &Path| ctl_as(&world, &client, OPERATOR, &["restore", "latest", "--to", to.to_str().unwrap()]);
+    let refused = restore(&roots).expect_code(5);
+    assert!(refused.stderr.contains("may not write"), "{}", refused.stderr);
+    assert_eq!(fs::read_dir(&roots).unwrap().count(), 0);
+    restore(&own).expect_code(0);
+    let audit = world.ctl(&["audit", "--user", OPERATOR.0, "--json"]).json();
+    assert!(audit.to_string().contains("refused"), "{audit:#}");
+}

@@ -52,6 +52,9 @@ fn a_restore_takes_the_sources_and_the_moment_that_are_named() {
     assert_eq!(std::fs::read(target.join("studies/study-000/report.txt")).unwrap(), old);
     assert!(!target.join("data.json").exists());
 
+    let live = world.ctl(&["restore", &first, "--source", "data", "--yes", "--json"]).expect_code(0).json();
+    assert_eq!(live["result"]["files"], 1, "those of the other source do not count: {live:#}");
+
     let early = world.ctl(&["restore", "--at", "2000-01-01", "--to", to]).expect_code(4);
     assert!(early.stderr.contains("list"), "{}", early.stderr);
     world.ctl(&["restore", "--at", "soon", "--to", to]).expect_code(2);

@@ -67,3 +67,50 @@ fn status_says_since_when_and_how_fast_and_outlives_the_daemon() {
     let file = std::fs::read_to_string(world.path("status.json")).unwrap();
     assert!(!file.contains("report.txt"), "status.json is for everybody");
 }
+
+#[test]
+fn an_archive_that_somebody_removed_or_cut_short_protects_nobody_from_that_moment_on() {
+    let world = World::new();
+    let _daemon = world.start();
+    backup(&world);
+    let archive = newest_archive(&world);
+    let away = world.path("away");
+    std::fs::rename(&archive, &away).unwrap();
+    let removed = world.ctl(&["status", "--check"]).expect_code(2);
+    assert!(removed.stdout.contains("no usable backup"), "{}", removed.stdout);
+    assert!(world.ctl(&["status"]).expect_code(0).stdout.contains("is missing"));
+    world.ctl(&["verify"]).expect_code(7);
+    let listed = world.ctl(&["list", "--all", "--json"]).expect_code(0).json();
+    assert_eq!(listed["backups"][0]["state"], "missing", "{listed:#}");
+
+    std::fs::rename(&away, &archive).unwrap();
+    world.ctl(&["verify", listed["backups"][0]["id"].as_str().unwrap()]).expect_code(0);
+    world.ctl(&["status", "--check"]).expect_code(0);
+
+    let length = archive.metadata().unwrap().len();
+    std::fs::File::options().write(true).open(&archive).unwrap().set_len(length - 1).unwrap();
+    world.ctl(&["status", "--check"]).expect_code(2);
+    assert!(world.ctl(&["status"]).expect_code(0).stdout.contains("is corrupt"));
+}
+
+#[test]
+fn every_backup_is_verified_whatever_is_wrong_with_the_others() {
+    let world = World::new();
+    let _daemon = world.start();
+    backup(&world);
+    let unreadable = newest_archive(&world);
+    std::fs::remove_file(&unreadable).unwrap();
+    std::fs::create_dir(&unreadable).unwrap();
+    backup(&world);
+    let damaged = newest_archive(&world);
+    let length = damaged.metadata().unwrap().len();
+    std::fs::File::options().write(true).open(&damaged).unwrap().set_len(length - 1).unwrap();
+    backup(&world);
+    let result = world.ctl(&["verify", "--all", "--json"]).expect_code(7).json()["result"].clone();
+    assert_eq!(result["summary"], "1 of 3 backups are sound");
+    let found = result["damage"].to_string();
+    for archive in [&unreadable, &damaged] {
+        let name = archive.file_name().unwrap().to_str().unwrap();
+        assert!(found.contains(name), "{name} is not in {found}");
+    }
+}

@@ -74,6 +74,7 @@ fn rebuild_after(damage: impl FnOnce(&Path)) {
     let world = World::new();
     let before = fill(&world);
     let catalog = world.state_dir().join("catalog.db");
+    settle(&catalog);
     damage(&catalog);
     let damaged = fs::read(&catalog).unwrap();
     let daemon = world.start();
@@ -94,6 +95,15 @@ fn rebuild_after(damage: impl FnOnce(&Path)) {
     aside.retain(|path| !path.to_string_lossy().ends_with("-wal") && !path.to_string_lossy().ends_with("-shm"));
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert!(fs::read(&aside[0]).unwrap() == damaged, "what was set aside was changed");
+}
+
+/// Brings everything into the file itself: what is still in its log would repair the damage.
+#[track_caller]
+fn settle(catalog: &Path) {
+    let connection = rusqlite::Connection::open(catalog).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    connection.close().unwrap();
+    assert!(!catalog.with_extension("db-wal").exists());
 }
 
 /// Two backups, a safety backup, a hold; then the daemon is stopped. Returns what has to be known again.

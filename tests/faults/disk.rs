@@ -28,6 +28,20 @@ fn a_backup_that_would_leave_too_little_room_is_refused_before_it_begins() {
 }
 
 #[test]
+fn a_first_backup_that_would_not_fit_is_refused_too() {
+    if !may_mount() {
+        return;
+    }
+    let world = World::new();
+    let _disk = Tmpfs::mount(&world.backups(), 8 * 1024);
+    let _daemon = world.start();
+    write_file(&world.clinic.studies.join("large.dcm"), &noise(9, 16 << 20));
+    let refused = world.ctl(&["backup"]).expect_code(9);
+    assert!(refused.stderr.contains("not enough room for a backup"), "{refused:?}");
+    assert_eq!(world.ctl(&["list", "--json"]).expect_code(0).json()["backups"], serde_json::json!([]));
+}
+
+#[test]
 fn a_disk_that_fills_up_during_a_backup_fails_it_and_keeps_nothing_of_it() {
     if !may_mount() {
         return;
@@ -108,6 +122,23 @@ fn a_store_on_a_read_only_file_system_fails_jobs_with_the_reason_and_loses_nothi
     disk.set_read_only(false);
     world.ctl(&["backup"]).expect_code(0);
     world.ctl(&["delete", &id, "-m", "old", "--yes"]).expect_code(0);
+}
+
+#[test]
+fn a_restore_into_a_directory_on_a_full_disk_says_that_what_lies_there_is_incomplete() {
+    if !may_mount() {
+        return;
+    }
+    let world = World::new();
+    let target = world.path("target");
+    let _disk = Tmpfs::mount(&target, 512);
+    let _daemon = world.start();
+    world.ctl(&["backup"]).expect_code(0);
+    let failed = world.ctl(&["restore", "latest", "--to", target.to_str().unwrap()]).expect_code(1);
+    for part in ["No space left on device", "is incomplete", "empty the directory"] {
+        assert!(failed.stderr.contains(part), "{part}: {failed:?}");
+    }
+    assert!(!failed.stderr.contains("carelogctl delete"), "that frees another disk: {failed:?}");
 }
 
 fn set_min_free(world: &World, min_free: &str) {

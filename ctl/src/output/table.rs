@@ -1,7 +1,7 @@
 //! Aligned tables without borders, and lists of named values.
 
 use carelog_rpc::Time;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 
 use crate::output::text::{age, clean, local};
@@ -99,6 +99,10 @@ impl Look {
         table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
         for row in rows {
             table.add_row(row);
+        }
+        // What a row is about, often an id to be copied, stays in one piece however narrow the terminal is.
+        if let Some(first) = table.column_mut(0) {
+            first.set_constraint(ColumnConstraint::ContentWidth);
         }
         finish(&mut table)
     }

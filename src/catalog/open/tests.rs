@@ -31,6 +31,20 @@ fn a_new_catalog_is_private_and_found_again() {
 }
 
 #[test]
+fn a_settled_catalog_is_whole_without_its_log_while_handles_are_open() {
+    let (catalog, dir) = samples::catalog();
+    catalog.insert_backup(&samples::backup(1), &samples::entry("backup.add")).unwrap();
+    catalog.settle().unwrap();
+    let copy = TempDir::new().unwrap();
+    let path = copy.path().join("catalog.db");
+    std::fs::copy(dir.path().join("catalog.db"), &path).unwrap();
+    let (copied, opened) = Catalog::open(&path, samples::time(0)).unwrap();
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(copied.list_backups(&BackupFilter::default()).unwrap(), [samples::backup(1)]);
+    drop(catalog);
+}
+
+#[test]
 fn durability_is_switched_on() {
     let (catalog, _dir) = samples::catalog();
     let db = catalog.lock();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::context::{JobContext, Parts};
 use super::super::failure::failure;
-use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
+use crate::archive::{ArchiveReader, SourceSummary};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
 use crate::source::Source;
@@ -56,6 +56,15 @@ impl Restoring {
         };
         let message = format!("{} is damaged: {first}{hurt}", self.record.filename);
         Err(failure(ErrorCode::Corruption, message, "nothing was changed; choose another backup: `carelogctl list`"))
+    }
+
+    /// Files and bytes of the sources that are restored, which need not be all that the backup holds.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let held = &self.archive.restore_point().sources;
+        let restored = |held: &&SourceSummary| self.sources.iter().any(|source| *source.name() == held.name);
+        held.iter().filter(restored).fold((0, 0), |(files, bytes), held| {
+            (u64::saturating_add(files, held.files), u64::saturating_add(bytes, held.size_bytes))
+        })
     }
 
     pub(super) fn unsaved(&self) -> Vec<Unsaved> {

@@ -1,7 +1,5 @@
 //! The part of a restore that is all or nothing: from the first byte beside the live data to the commit.
 
-use serde_json::json;
-
 use super::super::context::JobContext;
 use super::super::failure::failure;
 use super::Restores;
@@ -50,8 +48,8 @@ impl<'a> Transaction<'a> {
     /// Lays out every source beside its live one and validates it. No live data is touched.
     fn stage(&mut self) -> Result<(), JobError> {
         self.cx.begin_phase("stage")?;
-        let totals = self.restoring.archive.restore_point().totals;
-        self.cx.progress.expect(totals.raw_bytes, totals.entries);
+        let (_, bytes) = self.restoring.size();
+        self.cx.progress.expect(bytes, 0);
         for source in &self.restoring.sources {
             let request = StageRequest {
                 safety: self.safety.of(source.name()),
@@ -167,9 +165,9 @@ impl<'a> Transaction<'a> {
             warnings.push(error.to_string());
         }
         warnings.extend(kept::settle(&mut self.journal, self.cx.parts.clock.now()));
-        let totals = self.restoring.archive.restore_point().totals;
-        self.cx.note("files", json!(totals.files));
-        self.cx.note("bytes", json!(totals.raw_bytes));
+        let (files, bytes) = self.restoring.size();
+        self.cx.note("files", files);
+        self.cx.note("bytes", bytes);
         let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
         JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }
     }

@@ -1,5 +1,7 @@
 //! Looking at backups, holding and releasing them, and downloading their archives.
 
+use std::sync::PoisonError;
+
 use carelog_rpc::codec::pages;
 use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 
@@ -48,6 +50,7 @@ impl Server {
             return Err(Failure::new(ErrorCode::Usage, "the hold would end in the past", "give a later time"));
         }
         let hold = Hold { who: caller.requester.user.clone(), why: reason.to_owned(), since: now, until };
+        let _alone = self.holding.lock().unwrap_or_else(PoisonError::into_inner);
         let record = self.parts().catalog.find_backup(backup)?;
         let holds = [record.holds.clone(), vec![hold]].concat();
         self.set_holds(caller, &record, &holds, "backup.hold", reason)
@@ -55,6 +58,7 @@ impl Server {
 
     pub(in crate::server) fn release(&self, caller: &Caller, backup: &str, reason: &str) -> Result<Answer, Failure> {
         require_reason(reason)?;
+        let _alone = self.holding.lock().unwrap_or_else(PoisonError::into_inner);
         let record = self.parts().catalog.find_backup(backup)?;
         if record.holds.is_empty() {
             return Err(Failure::new(ErrorCode::Conflict, format!("{} is not held", record.filename), ""));
@@ -72,6 +76,8 @@ impl Server {
         reason: &str,
     ) -> Result<Answer, Failure> {
         let parts = self.parts();
+        // A backup that is just being removed cannot be held any more, and one that is being held is not removed.
+        let _lease = parts.leases.lease([record.id])?;
         parts.store.set_holds(&archive_name(record)?, holds)?;
         let entry = Entry::new(parts.clock.now(), caller.actor(), action, record.id).because(reason);
         parts.catalog.set_holds(record.id, holds, &entry)?;

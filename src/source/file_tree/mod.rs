@@ -10,6 +10,7 @@ mod diff;
 mod exclude;
 pub mod extract;
 mod listing;
+mod measure;
 mod open;
 mod plan;
 mod record;
@@ -37,7 +38,7 @@ use super::error::{SnapshotError, SourceError, StageError};
 use super::facts::Facts;
 use super::place::Place;
 use super::swap::site::sweep;
-use super::{CheckReport, Source, SourcePlan, StageRequest, Staged};
+use super::{CheckReport, Estimate, Source, SourcePlan, StageRequest, Staged};
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
 use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
@@ -102,6 +103,10 @@ impl Source for FileTree {
 
     fn check(&self) -> Result<CheckReport, SourceError> {
         check::check(self)
+    }
+
+    fn measure(&self, progress: &Progress) -> Result<Estimate, SourceError> {
+        measure::measure(self, progress)
     }
 
     fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {

@@ -114,6 +114,11 @@ impl Source for JsonFile {
         })
     }
 
+    fn measure(&self, _progress: &Progress) -> Result<Estimate, SourceError> {
+        let facts = self.live()?.ok_or_else(|| SourceError::NotFound { path: self.path.clone() })?;
+        Ok(Estimate { bytes: facts.size, files: 1 })
+    }
+
     fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {
         // Before anything of it is in the archive it may have to be waited for.
         let copy = read::read_settled(&self.path, &self.clock, progress)?;

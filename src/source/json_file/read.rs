@@ -65,8 +65,10 @@ pub(super) fn read_settled(path: &Path, clock: &Clock, progress: &Progress) -> R
         let is_settled = look.is_whole && (kept_still || is_older(look.facts.mtime, QUIET, clock));
         match (is_settled, parsed) {
             (true, None) => return Ok(Copy { bytes: look.bytes, meta: look.meta, warning: look.warning }),
-            (true, parsed) if is_older(look.facts.mtime, PATIENCE, clock) => return Err(unsettled(path, true, parsed)),
-            (_, parsed) if begun.elapsed() >= PATIENCE => return Err(unsettled(path, is_settled, parsed)),
+            (true, parsed) if is_older(look.facts.mtime, PATIENCE, clock) => {
+                return Err(unsettled(path, &look.bytes, true, parsed));
+            }
+            (_, parsed) if begun.elapsed() >= PATIENCE => return Err(unsettled(path, &look.bytes, is_settled, parsed)),
             _ => {}
         }
         before = Some(look);
@@ -75,13 +77,17 @@ pub(super) fn read_settled(path: &Path, clock: &Clock, progress: &Progress) -> R
 }
 
 /// A look that found a whole file that is not JSON is the file's fault; anything else the writer's.
-fn unsettled(path: &Path, is_settled: bool, parsed: Option<serde_json::Error>) -> SourceError {
+fn unsettled(path: &Path, bytes: &[u8], is_settled: bool, parsed: Option<serde_json::Error>) -> SourceError {
     match parsed {
         Some(error) if is_settled => {
             let (line, column) = (error.line(), error.column());
             let reason = error.to_string();
             let place = format!(" at line {line} column {column}");
-            let reason = reason.strip_suffix(&place).unwrap_or(&reason).to_owned();
+            let reason = match bytes {
+                [] => "the file is empty".to_owned(),
+                [0xef, 0xbb, 0xbf, ..] => "it begins with a byte order mark, which JSON does not allow".to_owned(),
+                _ => reason.strip_suffix(&place).unwrap_or(&reason).to_owned(),
+            };
             SourceError::NotJson { path: path.to_owned(), line, column, reason }
         }
         _ => SourceError::Unsettled { path: path.to_owned(), seconds: PATIENCE.as_secs() },

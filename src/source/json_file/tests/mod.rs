@@ -215,3 +215,14 @@ fn a_writer_that_writes_in_pieces_never_yields_a_torn_copy() {
         }
     });
 }
+
+#[test]
+fn an_empty_file_and_one_with_a_byte_order_mark_are_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, reason) in [("", "the file is empty"), ("\u{feff}{}", "byte order mark")] {
+        let path = file(&folder, text);
+        fs::File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let error = read_settled(&path, &Clock::system(), &Progress::default()).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
