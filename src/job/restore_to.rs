@@ -35,7 +35,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
     let entries = members.iter().flat_map(|member| archive.entries(member.as_bytes()));
     let options = ExtractOptions { threads: cx.parts.settings.threads, sync: true, ..ExtractOptions::default() };
     let extraction = Extraction::new(&archive, directory.as_fd(), options, cx.progress);
-    let report = extraction.run(entries).map_err(|error| incomplete(error.into()))?;
+    let report = extraction.run(entries).map_err(|error| incomplete(&error.into()))?;
     let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(report.warnings) };
     outcome.notes.insert("files".to_owned(), json!(report.files));
     outcome.notes.insert("bytes".to_owned(), json!(report.bytes));
@@ -43,14 +43,14 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
 }
 
 /// The directory is the client's, and so is what lies in it: nothing is removed there, but nobody is to take it for whole.
-fn incomplete(error: JobError) -> JobError {
+fn incomplete(error: &JobError) -> JobError {
     let message = format!("{}; what lies in the target directory is incomplete", error.message);
     let hint = match error.code {
         // Its hint may be about the disk of the store.
         ErrorCode::Failed => "look at that disk (df), empty the directory, and try again there or elsewhere".to_owned(),
         _ => format!("empty the directory; {}", error.hint),
     };
-    JobError { message, hint, ..error }
+    JobError { code: error.code, message, hint }
 }
 
 /// What is restored must not mix with what is there.
