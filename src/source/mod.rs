@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 pub use error::{SnapshotError, SourceError, StageError};
 pub use file_tree::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
+pub use file_tree::wanted::Wanted;
 pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;

@@ -280,11 +280,7 @@ struct Extracting<'a> {
 impl Extracting<'_> {
     /// Into `staged`, from the archive and, as far as it is proved to be the same, from what an earlier restore kept or from
     /// `live`. Returns the warnings and what was taken from there.
-    fn run(
-        &self,
-        staged: &OwnedFd,
-        live: Option<&(OwnedFd, Facts)>,
-    ) -> Result<(Vec<String>, Taken), StageError> {
+    fn run(&self, staged: &OwnedFd, live: Option<&(OwnedFd, Facts)>) -> Result<(Vec<String>, Taken), StageError> {
         let prefix = self.wanted.prefix();
         self.pass("source.tree.begun")?;
         let options =
