@@ -133,6 +133,25 @@ impl Queue {
         Ok(Cancel::Asked)
     }
 
+    /// Stops the backup or verification that runs where `job` is to run, so that it begins at once. Anything else is waited
+    /// for: it cannot be repeated.
+    ///
+    /// # Errors
+    /// [`CatalogError`]; `job` waits then.
+    pub fn make_way(&self, job: &Job, actor: &Actor) -> Result<(), CatalogError> {
+        let Shared { catalog, clock, .. } = &*self.shared;
+        let mut state = self.shared.lock();
+        let lane = job.spec.lane();
+        for (id, running) in state.running.iter_mut().filter(|(_, running)| running.lane == lane && running.yields) {
+            let entry = Entry::new(clock.now(), actor.clone(), "job.cancel", id).with("makes_way_for", job.id);
+            catalog.record(&entry.because("a restore that was asked for with --now"))?;
+            running.cancelled_on_request = true;
+            running.makes_way_for = Some(job.id);
+            running.progress.cancellation().cancel();
+        }
+        Ok(())
+    }
+
     /// Follows a job. Of one that has ended, the end is delivered at once.
     ///
     /// # Errors

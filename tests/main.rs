@@ -22,3 +22,4 @@ mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
 mod transaction;
+mod undo;

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::job::{StartedJob, problems, summary};
-use crate::output::progress::Progress;
+use crate::output::progress::{Progress, waits_for};
 use crate::session::Session;
 
 /// What to do about a job once it is in the queue.
@@ -81,10 +81,18 @@ async fn watch(
     progress: &Progress,
 ) -> Result<Job, Failure> {
     let mut watch = client.watch(id).await?;
+    let mut told = None;
     loop {
         match watch.next().await? {
             WatchEvent::Update(update) => {
                 progress.update(&update);
+                // The bar says it where there is one.
+                if !session.output.progress && !session.output.json && told != update.behind {
+                    if let Some(behind) = &update.behind {
+                        session.output.note(waits_for(behind));
+                    }
+                    told.clone_from(&update.behind);
+                }
                 if session.output.json && until == Until::EndedStepByStep {
                     session.output.document("carelog.job.update/1", &update)?;
                 }

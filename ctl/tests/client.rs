@@ -25,7 +25,7 @@ fn daemon_of(job: Job) -> FakeDaemon {
         Request::Backup(_) | Request::Verify { .. } | Request::Restore(_) | Request::Delete { .. } => vec![enqueued()],
         Request::WatchJob { id } => {
             let progress = samples::job().progress;
-            let update = JobUpdate { id: id.clone(), state: JobState::Running, ahead: 0, progress };
+            let update = JobUpdate { id: id.clone(), state: JobState::Running, ahead: 0, behind: None, progress };
             vec![Reply::JobUpdate(update), Reply::JobEnded(Box::new(job.clone()))]
         }
         Request::Show { .. } => vec![Reply::Backup(Box::new(samples::backup()))],

@@ -7,6 +7,7 @@ use crate::backup::{Backup, BackupPlan};
 use crate::client::{Client, ClientError};
 use crate::job::Job;
 use crate::reply::{Page, Reloaded, Reply};
+use crate::report::JobReport;
 use crate::request::{BackupRequest, ListAudit, ListBackups, ListJobs, Request, RestoreRequest, VerifyTarget};
 use crate::restore::RestorePlan;
 use crate::status::Status;
@@ -91,6 +92,10 @@ impl Client {
     call! {
         /// One job.
         job(id: String) -> Job = Request::Job { id }, Reply::Job(job) => *job
+    }
+    call! {
+        /// All that is known of a job.
+        job_report(id: String) -> JobReport = Request::JobReport { id }, Reply::JobReport(report) => *report
     }
     call! {
         /// Asks a job to stop; the job as it is then.

@@ -98,6 +98,21 @@ pub struct JobUpdate {
     pub state: JobState,
     /// How many jobs run before it; 0 when it runs.
     pub ahead: u32,
+    /// The one that runs at present where it would run.
+    pub behind: Option<JobInTheWay>,
     /// How far it is.
     pub progress: Option<JobProgress>,
+}
+
+/// A job that another waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobInTheWay {
+    /// UUID.
+    pub id: String,
+    /// What kind of work.
+    pub kind: JobKind,
+    /// The work in one line.
+    pub title: String,
+    /// Whether `restore --now` would stop it.
+    pub yields: bool,
 }

@@ -21,6 +21,7 @@ mod error_reply;
 pub mod hello;
 pub mod job;
 mod reply;
+pub mod report;
 mod request;
 pub mod restore;
 pub mod status;
@@ -35,13 +36,14 @@ pub use document::Document;
 pub use download::{Download, Piece};
 pub use error_reply::ErrorReply;
 pub use hello::Hello;
-pub use job::{Job, JobPhase, JobProgress, JobResult, JobUpdate};
+pub use job::{Job, JobInTheWay, JobPhase, JobProgress, JobResult, JobUpdate};
 pub use reply::{DownloadEnd, DownloadStart, Page, Reloaded, Reply};
+pub use report::{Amount, JobReport, ReportedBackup, ReportedProbe, ReportedSource, RestoreReport};
 pub use request::{
     BackupRequest, ListAudit, ListBackups, ListJobs, Request, RestoreFrom, RestoreRequest, VerifyTarget,
 };
 pub use restore::{Change, RestorePlan, RestoreSource};
-pub use status::{BackupPoint, DaemonStatus, Problem, SourceStatus, Status, StoreStatus};
+pub use status::{BackupPoint, DaemonStatus, KeptData, Problem, SourceStatus, Status, StoreStatus};
 pub use value::{Octets, Time};
 pub use words::{
     BackupState, Class, DownloadFormat, ErrorCode, JobKind, JobState, Mode, RestoreMethod, Scope, Severity, SourceKind,

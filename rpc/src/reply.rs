@@ -6,6 +6,7 @@ use crate::audit::{AuditRecord, AuditVerification};
 use crate::backup::{Backup, BackupPlan};
 use crate::error_reply::ErrorReply;
 use crate::job::{Job, JobUpdate};
+use crate::report::JobReport;
 use crate::restore::RestorePlan;
 use crate::status::Status;
 use crate::value::Octets;
@@ -52,6 +53,8 @@ pub enum Reply {
     AuditRecords(Page<AuditRecord>),
     /// The audit trail was checked.
     AuditVerified(AuditVerification),
+    /// All that is known of a job.
+    JobReport(Box<JobReport>),
 }
 
 impl Reply {
@@ -80,6 +83,7 @@ impl Reply {
             Self::Reloaded(_) => "Reloaded",
             Self::AuditRecords(_) => "AuditRecords",
             Self::AuditVerified(_) => "AuditVerified",
+            Self::JobReport(_) => "JobReport",
         }
     }
 }

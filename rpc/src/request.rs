@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::value::Octets;
 use crate::words::{Class, DownloadFormat, Mode, Scope};
 
 /// One question. The doc of each variant names the replies; any may be [`crate::Reply::Error`] instead.
@@ -84,6 +85,11 @@ pub enum Request {
     AuditList(ListAudit),
     /// Answered by `AuditVerified`.
     AuditVerify,
+    /// Answered by `JobReport`.
+    JobReport {
+        /// UUID or a unique prefix.
+        id: String,
+    },
 }
 
 impl Request {
@@ -108,6 +114,7 @@ impl Request {
             Self::Reload => "reload",
             Self::AuditList(_) => "audit list",
             Self::AuditVerify => "audit verify",
+            Self::JobReport { .. } => "job show --report",
         }
     }
 }
@@ -160,6 +167,9 @@ pub enum RestoreFrom {
     Backup(String),
     /// The newest backup that began at this time or before.
     At(String),
+    /// What the restore by this job replaced: a UUID or a unique prefix. Names all of it, and goes with neither sources,
+    /// paths nor a directory.
+    Undo(String),
 }
 
 /// What to restore, and where to.
@@ -169,13 +179,15 @@ pub struct RestoreRequest {
     pub from: RestoreFrom,
     /// Names of sources; empty: all in the backup.
     pub sources: Vec<String>,
+    /// Members, or folders with all below them, by their path in the archive; empty: all of the sources.
+    pub paths: Vec<Octets>,
     /// Go on although some live data cannot be saved first.
     pub accept_unsaved: bool,
     /// Why; kept in the audit trail.
     pub description: String,
     /// Only say what would be done.
     pub dry_run: bool,
-    /// Do not wait for a backup that a person started: cancel it.
+    /// Do not wait for a backup or a verification that runs: cancel it.
     pub now: bool,
     /// Write into a directory that the client opened and passes, not into the live place.
     pub to: bool,

@@ -11,6 +11,8 @@ use crate::words::{RestoreMethod, SourceKind};
 pub struct RestorePlan {
     /// The backup that the request resolved to. Confirm by its id, so that what runs is what was shown.
     pub backup: Backup,
+    /// The job whose replaced data would be brought back; `backup` is what was saved of that data.
+    pub undoes: Option<String>,
     /// The sources in their order.
     pub sources: Vec<RestoreSource>,
     /// Whether a safety backup of everything that is replaced comes first; not when nothing live is touched.

@@ -26,6 +26,8 @@ pub struct Status {
     pub newest_verified: Option<BackupPoint>,
     /// Where backups are kept.
     pub store: StoreStatus,
+    /// What restores replaced and still lies beside the live data, for `restore --undo`; the newest restore first.
+    pub kept: Vec<KeptData>,
     /// Jobs that run.
     pub running: Vec<Job>,
     /// Jobs that wait, the next first.
@@ -99,4 +101,17 @@ pub struct DaemonStatus {
     pub started_at: Time,
     /// IANA name of the zone in which times without one are read.
     pub timezone: String,
+}
+
+/// What a restore replaced and still lies beside the live data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptData {
+    /// UUID of the restore's job.
+    pub job_id: String,
+    /// Names of the sources.
+    pub sources: Vec<String>,
+    /// When it may be discarded. What no safety backup holds is kept until somebody removes it.
+    pub until: Option<Time>,
+    /// Bytes of its content, by the safety backup: the most that it takes, as it may share what is live.
+    pub size_bytes: Option<u64>,
 }

@@ -40,6 +40,7 @@ fn restore_to() -> RestoreRequest {
     RestoreRequest {
         from: RestoreFrom::Backup("latest".to_owned()),
         sources: vec![],
+        paths: vec![],
         accept_unsaved: false,
         description: String::new(),
         dry_run: false,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use lookup::JobFilter;
-pub use spec::{BackupSpec, JobSpec, Lane, PruneSpec, RestoreSpec, VerifySpec};
+pub use spec::{BackupSpec, JobSpec, Lane, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
 
 use super::BackupRecord;
 use crate::model::{BackupId, ErrorCode, JobId, JobState, Requester};

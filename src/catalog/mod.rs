@@ -26,7 +26,8 @@ pub use backup::{BackupFilter, BackupRecord, Hold};
 pub use error::CatalogError;
 pub use find::FindError;
 pub use job::{
-    BackupSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec, RestoreSpec, VerifySpec,
+    BackupSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec, RestoreSpec, UndoSpec,
+    VerifySpec,
 };
 pub use open::Opened;
 

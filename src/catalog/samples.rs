@@ -111,6 +111,7 @@ pub(crate) fn restore_spec(to_directory: bool) -> JobSpec {
         accept_unsaved: false,
         description: String::new(),
         to_directory,
+        paths: Vec::new(),
     })
 }
 

@@ -20,7 +20,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
-pub use restore::{Recovered, RestorePlan, Restores, Trouble, Unsettled};
+pub use restore::{
+    Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, SourceFacts, Trouble,
+    Unsettled,
+};
 pub use runner::Runner;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
@@ -59,6 +62,7 @@ impl Runner for Jobs {
             JobSpec::Backup(spec) => backup::run(&cx, spec),
             JobSpec::Restore(spec) if spec.to_directory => restore_to::run(&cx, spec, directory).map(JobEnd::from),
             JobSpec::Restore(spec) => restore::run(&cx, spec).map(JobEnd::from),
+            JobSpec::Undo(spec) => restore::run_undo(&cx, spec).map(JobEnd::from),
             JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),
             JobSpec::Prune(spec) => prune::run(&cx, spec).map(JobEnd::from),
         };

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::context::JobContext;
 use super::failure::failure;
-use super::restore::{open_backup, selected_names};
+use super::restore::{open_backup, selected_members};
 use crate::catalog::{JobError, JobOutcome, RestoreSpec};
-use crate::model::ErrorCode;
-use crate::source::{ExtractOptions, Extraction};
+use crate::model::{ErrorCode, SourceName};
+use crate::source::{ExtractOptions, Extraction, Wanted};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<OwnedFd>) -> Result<JobOutcome, JobError> {
     let directory = directory.ok_or_else(|| {
@@ -19,20 +19,20 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
     let (_, archive, _lease) = open_backup(cx.parts, spec)?;
     cx.begin_phase("extract")?;
     require_empty(&directory)?;
+    let selected = selected_members(&archive, spec)?;
     let restore_point = archive.restore_point();
-    let names = selected_names(&archive, &spec.sources)?;
-    let selected = || restore_point.sources.iter().filter(|source| names.contains(&source.name));
-    let bytes = selected().fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
-    cx.progress.expect(bytes, restore_point.totals.entries);
-    let mut members: Vec<String> = restore_point
-        .metadata
-        .sources
+    if spec.paths.is_empty() {
+        let held = restore_point.sources.iter().filter(|held| selected.iter().any(|(name, _)| *name == held.name));
+        let bytes = held.fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
+        cx.progress.expect(bytes, restore_point.totals.entries);
+    }
+    let member = |name: &SourceName| restore_point.metadata.sources.iter().find(|source| source.name == *name);
+    let mut wanted: Vec<Wanted> = selected
         .iter()
-        .filter(|source| names.contains(&source.name))
-        .map(|source| source.member())
+        .filter_map(|(name, paths)| Some(Wanted::named(member(name)?.member().as_bytes(), paths)))
         .collect();
-    members.sort_unstable();
-    let entries = members.iter().flat_map(|member| archive.entries(member.as_bytes()));
+    wanted.sort_by(|a, b| a.prefix().cmp(b.prefix()));
+    let entries = wanted.iter().flat_map(|wanted| wanted.entries(&archive));
     let options = ExtractOptions { threads: cx.parts.settings.threads, sync: true, ..ExtractOptions::default() };
     let extraction = Extraction::new(&archive, directory.as_fd(), options, cx.progress);
     let report = extraction.run(entries).map_err(|error| incomplete(&error.into()))?;

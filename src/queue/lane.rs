@@ -54,7 +54,14 @@ fn next_job(shared: &Shared, lane: Lane) -> Option<(Job, Progress)> {
             Ok(Some(job)) => {
                 let progress = Progress::new(CancellationToken::new());
                 let repeatable = job.spec.is_repeatable();
-                let running = Running { progress: progress.clone(), repeatable, cancelled_on_request: false };
+                let running = Running {
+                    progress: progress.clone(),
+                    repeatable,
+                    lane,
+                    yields: job.spec.yields(),
+                    makes_way_for: None,
+                    cancelled_on_request: false,
+                };
                 state.running.insert(job.id, running);
                 state.announce_start(job.id, progress.clone());
                 shared.tell_change();
@@ -80,6 +87,13 @@ fn record_end(shared: &Shared, id: JobId, mut end: JobEnd, progress: &Progress) 
     if end.outcome.state == JobState::Cancelled && state.stopping && !asked {
         let JobOutcome { state, error, .. } = JobOutcome::interrupted("the daemon was shut down while it ran");
         end.outcome = JobOutcome { state, error, ..end.outcome };
+    }
+    let makes_way_for = state.running.get(&id).and_then(|running| running.makes_way_for);
+    if let (JobState::Cancelled, Some(restore), Some(error)) =
+        (end.outcome.state, makes_way_for, &mut end.outcome.error)
+    {
+        error.message = format!("cancelled: it made way for the restore by job {restore}");
+        "ask for it again when that is done".clone_into(&mut error.hint);
     }
     let recorded = loop {
         let seen = state.arrivals;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::watch::{JobWatch, Stage};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Lane};
 use crate::clock::Clock;
 use crate::job::Runner;
 use crate::model::{JobId, JobState};
@@ -46,6 +46,11 @@ pub(super) struct State {
 pub(super) struct Running {
     pub(super) progress: Progress,
     pub(super) repeatable: bool,
+    pub(super) lane: Lane,
+    /// To a restore that is asked for with `--now`.
+    pub(super) yields: bool,
+    /// The restore for which it was stopped.
+    pub(super) makes_way_for: Option<JobId>,
     /// A person asked for it to stop; otherwise it stops because the daemon does.
     pub(super) cancelled_on_request: bool,
 }

@@ -214,6 +214,7 @@ fn restore_of(backup: &Backup) -> RestoreRequest {
     RestoreRequest {
         from: RestoreFrom::Backup(backup.id.clone()),
         sources: Vec::new(),
+        paths: Vec::new(),
         accept_unsaved: false,
         description: "the demonstration".to_owned(),
         dry_run: false,

@@ -44,6 +44,7 @@ pub(super) const fn needed_for(request: &Request) -> Role {
         | Request::Show { .. }
         | Request::Jobs(_)
         | Request::Job { .. }
+        | Request::JobReport { .. }
         | Request::WatchJob { .. } => Role::Viewer,
         Request::Backup(_) | Request::Verify { .. } | Request::CancelJob { .. } => Role::Operator,
         Request::Restore(_)

@@ -132,12 +132,14 @@ async fn watch(
             },
         };
         let Some(update) = next.filter(|update| !update.state.is_final()) else { break };
-        let ahead = match update.state {
-            JobState::Queued => blocking(server, caller, move |server, _| server.ahead_of(id)).await.unwrap_or(0),
-            _ => 0,
+        let (ahead, behind) = match update.state {
+            JobState::Queued => {
+                blocking(server, caller, move |server, _| server.ahead_of(id)).await.unwrap_or_default()
+            }
+            _ => (0, None),
         };
         let progress = (update.state == JobState::Running).then(|| rate.progress(&update.snapshot));
-        let frame = JobUpdate { id: id.to_string(), state: wire::job_state(update.state), ahead, progress };
+        let frame = JobUpdate { id: id.to_string(), state: wire::job_state(update.state), ahead, behind, progress };
         if sent.as_ref() != Some(&frame) {
             peer.send(&Reply::JobUpdate(frame.clone())).await?;
             sent = Some(frame);

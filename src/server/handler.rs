@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use carelog_rpc::{ErrorCode, Job, Reloaded, Reply, Request, RestorePlan};
+use carelog_rpc::{ErrorCode, Job, JobInTheWay, Reloaded, Reply, Request, RestorePlan};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -73,7 +73,10 @@ pub(super) enum Answer {
 pub(super) enum IntoDirectory {
     /// A dry run: the plan, in which only the room is not known yet.
     Plan(Box<RestorePlan>),
-    Enqueue(NewJob),
+    Enqueue {
+        job: Box<NewJob>,
+        now: bool,
+    },
 }
 
 impl Answer {
@@ -103,6 +106,7 @@ impl Server {
             Request::Delete { backup, description } => self.delete(caller, &backup, description),
             Request::Jobs(request) => self.list_jobs(&request),
             Request::Job { id } => Answer::one(Reply::Job(self.job(self.find_job(&id)?)?)),
+            Request::JobReport { id } => self.job_report(&id),
             Request::WatchJob { id } => Ok(Answer::Watch(self.find_job(&id)?)),
             Request::CancelJob { id } => self.cancel(caller, &id),
             Request::Download { backup, format } => self.download(caller, &backup, format),
@@ -138,11 +142,23 @@ impl Server {
                 plan.free_bytes = fsio::free_space_of(&directory).ok().map(|space| space.free_bytes);
                 Ok(Reply::RestorePlan(plan))
             }
-            IntoDirectory::Enqueue(job) => {
-                let job = self.queue.enqueue(&job, &caller.actor(), Some(directory))?;
-                Ok(Reply::Enqueued { job_id: job.id.to_string() })
-            }
+            IntoDirectory::Enqueue { job, now } => Ok(self.enqueue(caller, &job, Some(directory), now)?),
         }
+    }
+
+    /// Commits a job; with `now` what stands in its way and can be repeated is stopped.
+    pub(super) fn enqueue(
+        &self,
+        caller: &Caller,
+        job: &NewJob,
+        directory: Option<OwnedFd>,
+        now: bool,
+    ) -> Result<Reply, Failure> {
+        let job = self.queue.enqueue(job, &caller.actor(), directory)?;
+        if now {
+            self.queue.make_way(&job, &caller.actor())?;
+        }
+        Ok(Reply::Enqueued { job_id: job.id.to_string() })
     }
 
     pub(super) fn parts(&self) -> Arc<Parts> {
@@ -168,17 +184,20 @@ impl Server {
         Ok(Box::new(wire::job(&job, self.queue.progress(id).as_ref(), &parts.catalog)))
     }
 
-    /// How many jobs of the same lane come before a waiting one.
-    pub(super) fn ahead_of(&self, id: JobId) -> Result<u32, Failure> {
+    /// How many jobs of the same lane come before a waiting one, and which of them runs.
+    pub(super) fn ahead_of(&self, id: JobId) -> Result<(u32, Option<JobInTheWay>), Failure> {
         let catalog = self.parts().catalog.clone();
         let waiting = catalog.job(id)?;
         let unfinished = catalog.list_jobs(&JobFilter { unfinished: true, limit: None })?;
-        let before = unfinished.iter().filter(|job| {
+        let is_before = |job: &&crate::catalog::Job| {
             let older = job.id < id && job.priority == waiting.priority;
             let sooner = job.started_at.is_some() || job.priority > waiting.priority || older;
             job.id != id && job.spec.lane() == waiting.spec.lane() && sooner
-        });
-        Ok(u32::try_from(before.count()).unwrap_or(u32::MAX))
+        };
+        let before: Vec<_> = unfinished.iter().filter(is_before).collect();
+        let running = before.iter().find(|job| job.started_at.is_some());
+        let in_the_way = running.map(|running| wire::job_in_the_way(running, &waiting, &catalog));
+        Ok((u32::try_from(before.len()).unwrap_or(u32::MAX), in_the_way))
     }
 
     fn require_role(&self, caller: &Caller, request: &Request) -> Result<(), Failure> {

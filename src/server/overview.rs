@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carelog_rpc::{
-    BackupPoint, DaemonStatus, Document, Octets, Problem, Severity, SourceStatus, Status, StoreStatus, Verdict,
+    BackupPoint, DaemonStatus, Document, KeptData, Octets, Problem, Severity, SourceStatus, Status, StoreStatus,
+    Verdict,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,8 +17,8 @@ use super::handler::{Policy, Server};
 use super::{VERSION, wire};
 use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
 use crate::fsio;
-use crate::job::Parts;
-use crate::model::{BackupState, Class, JobKind, JobState, VerifyResult};
+use crate::job::{Kept, Parts};
+use crate::model::{BackupState, Class, JobKind, JobState, SourceName, VerifyResult};
 use crate::source::Source;
 use crate::store::Presence;
 
@@ -51,6 +52,7 @@ pub(super) fn status(server: &Server) -> Result<Status, Failure> {
         sources,
         newest_verified: newest(&backups, is_verified).map(point),
         store,
+        kept: kept(&parts, &backups),
         running: wire_jobs(JobState::Running).collect(),
         queued: wire_jobs(JobState::Queued).rev().collect(),
         daemon: DaemonStatus {
@@ -78,6 +80,25 @@ fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, Failure> {
         }
     }
     Ok(backups)
+}
+
+/// By the safety backups: to count what lies there would mean to walk through it.
+fn kept(parts: &Parts, backups: &[BackupRecord]) -> Vec<KeptData> {
+    let kept = parts.restores.kept().unwrap_or_else(|error| {
+        tracing::warn!(%error, "what restores replaced cannot be listed");
+        Vec::new()
+    });
+    let size_of = |kept: &Kept, name: &SourceName| {
+        let saved = kept.safety_backups.iter().rev().filter_map(|id| backups.iter().find(|backup| backup.id == *id));
+        saved.flat_map(|backup| &backup.sources).find(|held| held.name == *name).map(|held| held.size_bytes)
+    };
+    let wire = |kept: &Kept| KeptData {
+        job_id: kept.job.to_string(),
+        sources: kept.sources.iter().map(ToString::to_string).collect(),
+        until: kept.until.map(Into::into),
+        size_bytes: kept.sources.iter().map(|name| size_of(kept, name)).sum(),
+    };
+    kept.iter().map(wire).collect()
 }
 
 fn source_status(source: &Arc<dyn Source>, backups: &[BackupRecord], policy: &Policy, now: Timestamp) -> SourceStatus {

@@ -30,10 +30,11 @@ use std::sync::Arc;
 
 pub use error::{SnapshotError, SourceError, StageError};
 pub use file_tree::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
+pub use file_tree::wanted::Wanted;
 pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;
-pub use request::{SafetyBackup, StageRequest};
+pub use request::{KeptData, SafetyBackup, StageRequest};
 pub use swap::SwapMethod;
 pub use swap::root_metadata::RootMetadata;
 pub use swap::thing::Thing;

@@ -1,6 +1,7 @@
 //! What a restore asks of a source.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,6 +20,9 @@ pub struct StageRequest<'a> {
     /// Members or folders of the source, by their full member path (`studies/2024/`, a slash at the end or not); the rest
     /// of the source stays as it is. Empty for all of it.
     pub paths: Vec<Vec<u8>>,
+    /// What an earlier restore replaced, when that is to be live again and `archive` is the backup of it. Then a path that
+    /// `archive` does not hold names what was not there: it is taken away.
+    pub kept: Option<KeptData>,
     /// Worker threads; 0 for one per core.
     pub threads: usize,
 }
@@ -27,8 +31,19 @@ impl StageRequest<'_> {
     /// All of the source, from the archive alone.
     #[must_use]
     pub const fn whole(job: JobId) -> Self {
-        Self { job, safety: None, paths: Vec::new(), threads: 0 }
+        Self { job, safety: None, paths: Vec::new(), kept: None, threads: 0 }
     }
+}
+
+/// What a restore replaced and laid aside. Files in it that are as the archive has them are taken from there and not from the
+/// archive; it stays as it is.
+#[derive(Clone, Debug)]
+pub struct KeptData {
+    /// Where it lies ([`SwapRecord::aside`](super::SwapRecord)).
+    pub path: PathBuf,
+    /// When nobody wrote to it any more. A file that has a second name in the live tree may have been changed through it
+    /// since, and comes from the archive.
+    pub since: Timestamp,
 }
 
 /// A backup of the live data, taken before it is replaced.

@@ -9,17 +9,28 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::follow::{self, Until};
 use crate::output::job::details;
+use crate::output::report;
 use crate::session::Session;
 
 /// What to do with a job.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobCommand {
     /// Show all about one job
-    Show(JobArgs),
+    Show(ShowArgs),
     /// Wait for a job and show its progress
     Watch(JobArgs),
     /// Stop a job
     Cancel(JobArgs),
+}
+
+/// Which job, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// As a page for the incident log: who, when, why, from what, what was replaced by what, and how it ended
+    #[arg(long)]
+    report: bool,
 }
 
 /// Which job.
@@ -34,7 +45,12 @@ pub(crate) struct JobArgs {
 pub(crate) async fn run(command: JobCommand, session: &Session) -> Result<ExitCode, Failure> {
     let mut client = session.connect().await?;
     match command {
-        JobCommand::Show(args) => show(session, &client.job(args.id).await?),
+        JobCommand::Show(ShowArgs { job, report: true }) => {
+            let report = client.job_report(job.id).await?;
+            session.output.show("carelog.job.report/1", &report, |look| report::page(&report, look))?;
+            Ok(Exit::Done.into())
+        }
+        JobCommand::Show(ShowArgs { job, report: false }) => show(session, &client.job(job.id).await?),
         JobCommand::Watch(args) => follow::job(session, &mut client, &args.id, Until::EndedStepByStep).await,
         JobCommand::Cancel(args) => show(session, &client.cancel_job(args.id).await?),
     }

@@ -1,10 +1,12 @@
 //! `carelogctl restore`.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use carelog_rpc::{RestoreFrom, RestoreRequest};
+use carelog_rpc::{Octets, RestoreFrom, RestoreRequest};
 use clap::{ArgGroup, Args};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -29,9 +31,15 @@ pub(crate) struct RestoreArgs {
     /// The newest backup that began at this time or before
     #[arg(long, value_name = "TIME", group = "from")]
     at: Option<String>,
+    /// What the restore by this job replaced, while it is kept; an undo can be undone too
+    #[arg(long, value_name = "JOB", group = "from", conflicts_with_all = ["sources", "paths", "to"])]
+    undo: Option<String>,
     /// Only this source; may be given several times
-    #[arg(long = "source", value_name = "NAME")]
+    #[arg(long = "source", value_name = "NAME", conflicts_with = "paths")]
     sources: Vec<String>,
+    /// Only this file or folder, such as `studies/2024/scan.dcm`; may be given several times
+    #[arg(long = "path", value_name = "P")]
+    paths: Vec<OsString>,
     /// Write into this existing directory; nothing live is touched
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
@@ -47,7 +55,7 @@ pub(crate) struct RestoreArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Do not wait for a backup that a person started: cancel it
+    /// Do not wait for a backup or a verification that runs: cancel it
     #[arg(long)]
     now: bool,
     /// Do not wait: print the job's id
@@ -71,7 +79,9 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> Result<ExitCode
         let backup_id = show_plan(session, &request, None).await?;
         confirm::ask("restore")?;
         // What runs is what was shown, even if a newer backup has come meanwhile.
-        request.from = RestoreFrom::Backup(backup_id);
+        if args.undo.is_none() {
+            request.from = RestoreFrom::Backup(backup_id);
+        }
     }
     let mut client = session.connect().await?;
     let job_id = client.restore(request, directory.as_ref().map(OwnedFd::as_fd)).await?;
@@ -79,11 +89,13 @@ pub(crate) async fn run(args: RestoreArgs, session: &Session) -> Result<ExitCode
 }
 
 fn request(args: &RestoreArgs) -> RestoreRequest {
+    let undo = args.undo.clone().map(RestoreFrom::Undo);
     let at = args.at.clone().map(RestoreFrom::At);
     let backup = || RestoreFrom::Backup(args.backup.clone().unwrap_or_else(|| "latest".to_owned()));
     RestoreRequest {
-        from: at.unwrap_or_else(backup),
+        from: undo.or(at).unwrap_or_else(backup),
         sources: args.sources.clone(),
+        paths: args.paths.iter().map(|path| Octets(path.as_bytes().to_vec())).collect(),
         accept_unsaved: args.accept_unsaved,
         description: args.message.clone(),
         dry_run: args.dry_run,

@@ -103,7 +103,8 @@ pub(crate) fn problems(job: &Job) -> Vec<String> {
     damage.chain(warnings).chain(omitted).collect()
 }
 
-fn phases(job: &Job, look: &Look) -> String {
+/// A table of what a job went through.
+pub(crate) fn phases(job: &Job, look: &Look) -> String {
     look.table(
         &["PHASE", "STARTED", "TOOK"],
         job.phases.iter().map(|phase| {

@@ -37,13 +37,12 @@ pub(crate) fn backup(plan: &BackupPlan, look: &Look) -> String {
 /// What a restore would do.
 pub(crate) fn restore(plan: &RestorePlan, look: &Look) -> String {
     let from = &plan.backup;
+    let (filename, created) = (clean(&from.filename), look.at_and_age(from.created_at));
     let mut lines = vec![
-        format!(
-            "restore from {} ({}), which holds {}",
-            clean(&from.filename),
-            look.at_and_age(from.created_at),
-            source_names(from)
-        ),
+        match &plan.undoes {
+            Some(job) => format!("bring back what job {} replaced, as {filename} ({created}) has it", clean(job)),
+            None => format!("restore from {filename} ({created}), which holds {}", source_names(from)),
+        },
         String::new(),
         sources(plan, look),
         String::new(),

@@ -1,9 +1,9 @@
 //! The progress bar of a job that is waited for, and of a download.
 
-use carelog_rpc::{JobState, JobUpdate};
+use carelog_rpc::{JobInTheWay, JobState, JobUpdate};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::text::{clean, count, size, span};
+use crate::output::text::{clean, count, short_id, size, span};
 
 /// A bar on stderr; invisible where progress is not wanted.
 #[derive(Debug)]
@@ -52,9 +52,11 @@ impl Progress {
 /// `stage  1.0 GiB of 4.0 GiB, 12 files, 300.0 MiB/s, 10 s left`.
 fn job_line(update: &JobUpdate) -> String {
     if update.state == JobState::Queued {
-        return match update.ahead {
-            0 => "queued".to_owned(),
-            ahead => format!("queued, behind {}", count(u64::from(ahead), "job")),
+        return match (&update.behind, update.ahead) {
+            (_, 0) => "queued".to_owned(),
+            (Some(behind), 1) => format!("queued, {}", waits_for(behind)),
+            (Some(behind), ahead) => format!("queued behind {}, {}", count(u64::from(ahead), "job"), waits_for(behind)),
+            (None, ahead) => format!("queued, behind {}", count(u64::from(ahead), "job")),
         };
     }
     let Some(progress) = &update.progress else { return update.state.to_string() };
@@ -69,6 +71,12 @@ fn job_line(update: &JobUpdate) -> String {
     format!("{}  {}", clean(&progress.phase), parts.join(", "))
 }
 
+/// `waits for backup 0199f3a0-0000 (all sources)`.
+pub(crate) fn waits_for(behind: &JobInTheWay) -> String {
+    let way_out = if behind.yields { "; restore --now would stop it" } else { "" };
+    format!("waits for {} {} ({}){way_out}", behind.kind, short_id(&behind.id), clean(&behind.title))
+}
+
 fn amount(done: u64, total: Option<u64>) -> String {
     match total.filter(|&total| total > 0) {
         Some(total) => format!("{} of {}", size(done), size(total)),
@@ -79,7 +87,7 @@ fn amount(done: u64, total: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carelog_rpc::JobProgress;
+    use carelog_rpc::{JobKind, JobProgress};
 
     #[test]
     fn the_line_of_a_running_job_tells_phase_amount_rate_and_time_left() {
@@ -92,9 +100,20 @@ mod tests {
             rate: 300 << 20,
             eta_seconds: Some(10),
         };
-        let update = |state, ahead, progress| JobUpdate { id: String::new(), state, ahead, progress };
+        let behind = JobInTheWay {
+            id: "0199f3a0-0000-7000".to_owned(),
+            kind: JobKind::Backup,
+            title: "all sources".to_owned(),
+            yields: true,
+        };
+        let update = |state, ahead, progress| JobUpdate { id: String::new(), state, ahead, behind: None, progress };
         let line = job_line(&update(JobState::Running, 0, Some(progress)));
         assert_eq!(line, "stage  1.0 GiB of 4.0 GiB, 12 files, 300.0 MiB/s, 10 s left");
-        assert_eq!(job_line(&update(JobState::Queued, 1, None)), "queued, behind 1 job");
+        let queued = update(JobState::Queued, 1, None);
+        assert_eq!(job_line(&queued), "queued, behind 1 job");
+        assert_eq!(
+            job_line(&JobUpdate { behind: Some(behind), ..queued }),
+            "queued, waits for backup 0199f3a0-0000 (all sources); restore --now would stop it"
+        );
     }
 }

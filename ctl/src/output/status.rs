@@ -1,6 +1,6 @@
 //! The status: for people, and as the line of a monitoring plugin.
 
-use carelog_rpc::{BackupPoint, Job, Problem, Severity, SourceStatus, Status, Verdict};
+use carelog_rpc::{BackupPoint, Job, KeptData, Problem, Severity, SourceStatus, Status, Verdict};
 
 use crate::exit::Check;
 use crate::output::job;
@@ -72,6 +72,7 @@ fn facts(status: &Status, look: &Look) -> Vec<(&'static str, String)> {
             status.newest_verified.as_ref().map_or_else(|| "none yet".to_owned(), |point| self::point(point, look)),
         ),
     ];
+    facts.extend(status.kept.iter().map(|kept| ("kept", self::kept(kept, look))));
     facts.extend(status.running.iter().map(|job| ("running", running(job))));
     if !status.queued.is_empty() {
         facts.push(("queued", count(status.queued.len() as u64, "job")));
@@ -85,6 +86,15 @@ fn facts(status: &Status, look: &Look) -> Vec<(&'static str, String)> {
 
 fn point(point: &BackupPoint, look: &Look) -> String {
     format!("{} ({})", point.filename, age(point.created_at, look.now))
+}
+
+/// `data, studies as before job 0199…, at most 1.4 GiB, until 2025-11-05 15:30:00`.
+fn kept(kept: &KeptData, look: &Look) -> String {
+    let until =
+        kept.until.map_or_else(|| "until it is removed by hand".to_owned(), |at| format!("until {}", look.at(at)));
+    let most = kept.size_bytes.map(|bytes| format!(", at most {}", size(bytes))).unwrap_or_default();
+    let (sources, job) = (kept.sources.join(", "), &kept.job_id);
+    format!("{sources} as before restore {job}{most}, {until} (carelogctl restore --undo {job})")
 }
 
 fn running(job: &Job) -> String {

@@ -27,10 +27,21 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Restore(RestoreRequest {
             from: RestoreFrom::At("2025-10-29 14:30".into()),
             sources: vec![],
+            paths: vec![Octets(b"studies/2024/sc\xffan.dcm".to_vec())],
             accept_unsaved: false,
             description: "records lost".into(),
             dry_run: false,
             now: true,
+            to: false,
+        }),
+        Request::Restore(RestoreRequest {
+            from: RestoreFrom::Undo(backup()),
+            sources: vec![],
+            paths: vec![],
+            accept_unsaved: true,
+            description: "a mistake".into(),
+            dry_run: true,
+            now: false,
             to: false,
         }),
         Request::Delete { backup: backup(), description: "a test".into() },
@@ -44,6 +55,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Reload,
         Request::AuditList(ListAudit { since: None, user: Some("alice".into()), limit: Some(100) }),
         Request::AuditVerify,
+        Request::JobReport { id: backup() },
     ]
 }
 
@@ -59,7 +71,18 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Backup(Box::new(backup())),
         Reply::Jobs(Page { items: vec![], more: false }),
         Reply::Job(Box::new(job())),
-        Reply::JobUpdate(JobUpdate { id: job().id, state: JobState::Queued, ahead: 2, progress: job().progress }),
+        Reply::JobUpdate(JobUpdate {
+            id: job().id,
+            state: JobState::Queued,
+            ahead: 2,
+            behind: Some(JobInTheWay {
+                id: job().id,
+                kind: JobKind::Backup,
+                title: "all sources".into(),
+                yields: true,
+            }),
+            progress: job().progress,
+        }),
         Reply::JobEnded(Box::new(job())),
         Reply::DownloadStart(DownloadStart { filename: backup().filename, size_bytes: Some(3) }),
         Reply::Bytes(Octets(vec![0, 255, 10])),
@@ -73,7 +96,53 @@ pub(crate) fn replies() -> Vec<Reply> {
             first_broken: Some(5),
             problem: Some("its hash differs".into()),
         }),
+        Reply::JobReport(Box::new(report())),
     ]
+}
+
+pub(crate) fn report() -> JobReport {
+    let backup = |id: &str, filename: &str, digit: &str| ReportedBackup {
+        id: id.into(),
+        filename: filename.into(),
+        created_at: Time(1_761_748_200_000),
+        checksum: Some(Checksum::sha256(digit.repeat(64))),
+    };
+    let amount = |patients| Amount { files: 1, size_bytes: 1024, counts: [("patients".to_owned(), patients)].into() };
+    JobReport {
+        job: job(),
+        description: "import of Monday emptied the patients".into(),
+        restore: Some(RestoreReport {
+            backups: vec![backup("0199f3a0-0000-7000-8000-000000000001", "backup_2025-10-29_14-30-00.tar.zst", "c")],
+            undoes: Some("0199f3a0-0000-7000-8000-000000000009".into()),
+            paths: vec![Octets(b"studies/2024".to_vec())],
+            safety_backups: vec![backup(
+                "0199f3a0-0000-7000-8000-000000000003",
+                "safety_backup_2025-10-29_15-30-00.tar.zst",
+                "d",
+            )],
+            changed_before_stop: vec!["data: data.json: was written since".into()],
+            sources: vec![ReportedSource {
+                name: "data".into(),
+                kind: SourceKind::Json,
+                location: Some(Octets(b"/srv/carelog/data/data.json".to_vec())),
+                method: Some(RestoreMethod::Exchange),
+                before: Some(amount(3)),
+                after: Some(amount(120)),
+                kept_at: Some(Octets(b"/srv/carelog/data/.data.json.carelog-restore-0199".to_vec())),
+            }],
+            probes: vec![
+                ReportedProbe {
+                    name: "login works".into(),
+                    passed: true,
+                    milliseconds: Some(120),
+                    output: "ok\n".into(),
+                },
+                ReportedProbe { name: "counts".into(), passed: false, milliseconds: None, output: "exit 1".into() },
+            ],
+            kept_until: Some(Time(1_762_353_000_000)),
+            is_kept: true,
+        }),
+    }
 }
 
 fn error() -> ErrorReply {
@@ -195,6 +264,7 @@ fn backup_plan() -> BackupPlan {
 fn restore_plan() -> RestorePlan {
     RestorePlan {
         backup: backup(),
+        undoes: None,
         sources: vec![RestoreSource {
             name: "data".into(),
             kind: SourceKind::Json,
@@ -259,6 +329,12 @@ pub(crate) fn status() -> Status {
             backups: 12,
             bytes: 18_000_000_000,
         },
+        kept: vec![KeptData {
+            job_id: job().id,
+            sources: vec!["data".into()],
+            until: Some(Time(1_762_353_000_000)),
+            size_bytes: Some(1024),
+        }],
         running: vec![],
         queued: vec![job()],
         daemon: DaemonStatus {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BackupId, JobKind, Mode, Scope, SourceName};
+use crate::model::{BackupId, JobId, JobKind, Mode, Scope, SourceName};
 
 /// What a job is to do. Stored as JSON: fields may be added with a default, none may change its meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum JobSpec {
     Verify(VerifySpec),
     /// Remove backups.
     Prune(PruneSpec),
+    /// Bring back what a restore replaced.
+    Undo(UndoSpec),
 }
 
 /// A backup to take.
@@ -46,6 +48,20 @@ pub struct RestoreSpec {
     pub description: String,
     /// Into a directory whose descriptor the queue holds, instead of the live places.
     pub to_directory: bool,
+    /// Only these members, and all below those that are folders; escaped like the paths of a manifest. Empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+}
+
+/// The undoing of a restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoSpec {
+    /// The restore, itself perhaps the undoing of another.
+    pub restore: JobId,
+    /// Go on although something live cannot be saved beforehand.
+    pub accept_unsaved: bool,
+    /// What the person who asks writes down.
+    pub description: String,
 }
 
 /// A verification.
@@ -92,7 +108,7 @@ impl JobSpec {
     pub const fn kind(&self) -> JobKind {
         match self {
             Self::Backup(_) => JobKind::Backup,
-            Self::Restore(_) => JobKind::Restore,
+            Self::Restore(_) | Self::Undo(_) => JobKind::Restore,
             Self::Verify(_) => JobKind::Verify,
             Self::Prune(_) => JobKind::Prune,
         }
@@ -103,7 +119,7 @@ impl JobSpec {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::Verify(_) | Self::Restore(RestoreSpec { to_directory: true, .. }) => Lane::Read,
-            Self::Backup(_) | Self::Restore(_) | Self::Prune(_) => Lane::Write,
+            Self::Backup(_) | Self::Restore(_) | Self::Prune(_) | Self::Undo(_) => Lane::Write,
         }
     }
 
@@ -111,7 +127,7 @@ impl JobSpec {
     #[must_use]
     pub const fn default_priority(&self) -> i64 {
         match self {
-            Self::Restore(RestoreSpec { to_directory: false, .. }) => 100,
+            Self::Restore(RestoreSpec { to_directory: false, .. }) | Self::Undo(_) => 100,
             _ => 0,
         }
     }
@@ -127,7 +143,31 @@ impl JobSpec {
     pub const fn is_repeatable(&self) -> bool {
         match self {
             Self::Backup(_) | Self::Verify(_) | Self::Restore(RestoreSpec { to_directory: true, .. }) => true,
-            Self::Restore(_) | Self::Prune(_) => false,
+            Self::Restore(_) | Self::Prune(_) | Self::Undo(_) => false,
+        }
+    }
+
+    /// Whether it is stopped for a restore that is asked for with `--now`.
+    #[must_use]
+    pub const fn yields(&self) -> bool {
+        matches!(self, Self::Backup(_) | Self::Verify(_))
+    }
+
+    /// Whether it replaces live data.
+    #[must_use]
+    pub const fn replaces_live_data(&self) -> bool {
+        matches!(self, Self::Restore(RestoreSpec { to_directory: false, .. }) | Self::Undo(_))
+    }
+
+    /// What the person who asked wrote down; empty for nothing.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        match self {
+            Self::Backup(spec) => &spec.description,
+            Self::Restore(spec) => &spec.description,
+            Self::Undo(spec) => &spec.description,
+            Self::Prune(spec) => &spec.reason,
+            Self::Verify(_) => "",
         }
     }
 
@@ -135,31 +175,32 @@ impl JobSpec {
     pub(super) fn for_audit(&self) -> (BTreeMap<String, String>, &str) {
         let mut parameters = BTreeMap::from([("kind".to_owned(), self.kind().to_string())]);
         let mut say = |name: &str, value: String| drop(parameters.insert(name.to_owned(), value));
-        let reason = match self {
+        match self {
             Self::Backup(spec) => {
                 say("scope", spec.scope.to_string());
                 say("sources", joined(&spec.sources));
                 say("mode", spec.mode.to_string());
-                &spec.description
             }
             Self::Restore(spec) => {
                 say("backup", spec.backup.to_string());
                 say("sources", joined(&spec.sources));
+                if !spec.paths.is_empty() {
+                    say("paths", joined(&spec.paths));
+                }
                 say("accept_unsaved", spec.accept_unsaved.to_string());
                 say("to_directory", spec.to_directory.to_string());
-                &spec.description
+            }
+            Self::Undo(spec) => {
+                say("undo", spec.restore.to_string());
+                say("accept_unsaved", spec.accept_unsaved.to_string());
             }
             Self::Verify(spec) => {
                 say("backups", joined(&spec.backups));
                 say("quick", spec.quick.to_string());
-                ""
             }
-            Self::Prune(spec) => {
-                say("backups", joined(&spec.backups));
-                &spec.reason
-            }
-        };
-        (parameters, reason)
+            Self::Prune(spec) => say("backups", joined(&spec.backups)),
+        }
+        (parameters, self.description())
     }
 }
 

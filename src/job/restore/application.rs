@@ -33,7 +33,7 @@ impl Probed {
     pub(super) fn to_json(&self) -> serde_json::Value {
         match &self.result {
             Ok(ran) => json!({
-                "name": self.name, "passed": true, "seconds": ran.took.as_secs_f64(), "output": ran.output
+                "name": self.name, "passed": true, "milliseconds": u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX), "output": ran.output
             }),
             Err(why) => json!({ "name": self.name, "passed": false, "why": why }),
         }

@@ -62,13 +62,32 @@ pub(super) struct Header {
     pub(super) version: u32,
     pub(super) job: JobId,
     pub(super) backup: BackupId,
+    /// Another backup, which holds some of the sources as they are to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) second_backup: Option<BackupId>,
     pub(super) safety: Option<BackupId>,
     pub(super) sources: Vec<SourceName>,
+    /// The members that are restored, escaped like the paths of a manifest; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) paths: Vec<String>,
+    /// The restore of which this brings back what it replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) undoes: Option<JobId>,
 }
 
 impl Header {
-    pub(super) const fn new(job: JobId, backup: BackupId, safety: Option<BackupId>, sources: Vec<SourceName>) -> Self {
-        Self { version: VERSION, job, backup, safety, sources }
+    /// Of a restore of all of `backup`; what it replaces and what is safe is still to be filled in.
+    pub(super) const fn new(job: JobId, backup: BackupId) -> Self {
+        Self {
+            version: VERSION,
+            job,
+            backup,
+            second_backup: None,
+            safety: None,
+            sources: Vec::new(),
+            paths: Vec::new(),
+            undoes: None,
+        }
     }
 }
 
@@ -96,6 +115,8 @@ pub(super) struct State {
     pub(super) staged: Vec<SwapRecord>,
     /// Of the sources whose swap was begun, in that order. No other source was touched.
     pub(super) swaps: Vec<SwapRecord>,
+    /// When the first of these swaps was begun. By then nobody wrote to any of the sources.
+    pub(super) swapped_at: Option<Timestamp>,
     /// The application was stopped and has to be started.
     pub(super) is_stopped: bool,
     /// It was, or is being, started after it had been stopped.
@@ -113,6 +134,7 @@ impl State {
             header,
             staged: Vec::new(),
             swaps: Vec::new(),
+            swapped_at: None,
             is_stopped: false,
             may_run: false,
             second_safety: None,
@@ -122,14 +144,17 @@ impl State {
         }
     }
 
-    fn apply(&mut self, step: Step) {
+    fn apply(&mut self, Line { at, step }: Line<Step>) {
         match step {
             // Only the first line is one; see `read`.
             Step::Staging(_) => {}
             Step::Staged { records } => self.staged = records,
             Step::Stopping => (self.is_stopped, self.may_run) = (true, false),
             Step::Saved { backup } => self.second_safety = Some(backup),
-            Step::Swapping { record } => self.swaps.push(record),
+            Step::Swapping { record } => {
+                self.swapped_at.get_or_insert(at);
+                self.swaps.push(record);
+            }
             Step::Starting => self.may_run = true,
             Step::Started => self.is_stopped = false,
             Step::Committed(committed) => self.ending = Some(Ending::Committed(committed)),
@@ -193,10 +218,11 @@ impl Journal {
         if self.is_torn {
             self.cut()?;
         }
-        let mut line = serde_json::to_vec(&Line { at: self.clock.now(), step: &step })?;
-        line.push(b'\n');
+        let line = Line { at: self.clock.now(), step };
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
         let written = failpoint::pass("journal.append")
-            .and_then(|()| self.file.write_all(&line))
+            .and_then(|()| self.file.write_all(&text))
             .and_then(|()| failpoint::pass("journal.written"))
             .and_then(|()| self.file.sync_all())
             .and_then(|()| failpoint::pass("journal.synced"));
@@ -206,8 +232,8 @@ impl Journal {
             let _next_time = self.cut();
             return Err(error);
         }
-        self.length += line.len() as u64;
-        self.state.apply(step);
+        self.length += text.len() as u64;
+        self.state.apply(line);
         Ok(())
     }
 
@@ -247,19 +273,19 @@ fn read(text: &[u8]) -> Result<(Option<State>, usize), String> {
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     for line in text[..whole].split_inclusive(|byte| *byte == b'\n') {
         let is_last = length + line.len() == whole;
-        let step = match serde_json::from_slice::<Line<Step>>(line) {
-            Ok(line) => line.step,
+        let read = match serde_json::from_slice::<Line<Step>>(line) {
+            Ok(read) => read,
             // A power cut can leave the length of a line without its bytes.
             Err(_) if is_last => break,
             Err(error) => return Err(format!("at byte {length}: {error}")),
         };
-        match (&mut state, step) {
-            (None, Step::Staging(header)) if header.version > VERSION => {
+        match (&mut state, read) {
+            (Some(state), read) => state.apply(read),
+            (None, Line { step: Step::Staging(header), .. }) if header.version > VERSION => {
                 return Err(format!("it has version {}, this program knows {VERSION}", header.version));
             }
-            (None, Step::Staging(header)) => state = Some(State::new(header)),
+            (None, Line { step: Step::Staging(header), .. }) => state = Some(State::new(header)),
             (None, _) => return Err("its first line is not there".to_owned()),
-            (Some(state), step) => state.apply(step),
         }
         length += line.len();
     }
@@ -272,7 +298,7 @@ mod tests {
 
     fn header() -> Header {
         let sources = vec![SourceName::new("data").unwrap()];
-        Header::new(JobId::generate(), BackupId::generate(), None, sources)
+        Header { sources, ..Header::new(JobId::generate(), BackupId::generate()) }
     }
 
     fn only(dir: &Path) -> PathBuf {

@@ -6,36 +6,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Restores;
-use super::journal::{Ending, Journal, Step};
+use super::journal::{Ending, Journal, State, Step};
 use crate::failpoint;
-use crate::model::JobId;
+use crate::model::{BackupId, JobId, SourceName};
 use crate::source::{StageError, SwapRecord};
 
 /// When what is replaced `now` may be discarded.
 pub(super) fn until(now: Timestamp, keep: Duration) -> Timestamp {
     let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
     now.saturating_add(keep).unwrap_or(Timestamp::MAX)
-}
-
-/// Ends a restore: discards what need not be kept and closes the journal. Returns warnings.
-pub(super) fn settle(journal: &mut Journal, now: Timestamp) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if let Some(Ending::Committed(committed)) = journal.state.ending.clone() {
-        for record in journal.state.undiscarded() {
-            if !committed.saved.contains(&record.source) && record.aside.symlink_metadata().is_ok() {
-                warnings.push(format!(
-                    "{}: the safety backup does not hold all that was replaced, so it was kept: {}",
-                    record.source,
-                    record.aside.display()
-                ));
-            }
-        }
-    }
-    warnings.extend(discard_replaced(journal, now));
-    if let Err(error) = journal.append(Step::Settled) {
-        warnings.push(format!("the restore's journal could not be closed, which the next start does: {error}"));
-    }
-    warnings
 }
 
 /// Discards what was replaced, where its time is over and a safety backup holds it. Returns what could not be removed.
@@ -49,15 +28,19 @@ pub(super) fn discard_replaced(journal: &mut Journal, now: Timestamp) -> Vec<Str
         if !committed.saved.contains(&record.source) {
             continue;
         }
-        let discarded = discard(&record).map_err(|error| error.to_string()).and_then(|()| {
-            journal.append(Step::Discarded { source: record.source.clone() }).map_err(|e| e.to_string())
-        });
-        if let Err(why) = discarded {
-            let (source, aside) = (&record.source, record.aside.display());
-            warnings.push(format!("{source}: what was replaced could not be removed from {aside}: {why}"));
-        }
+        warnings.extend(discard_and_note(journal, &record));
     }
     warnings
+}
+
+/// Returns what could not be removed.
+fn discard_and_note(journal: &mut Journal, record: &SwapRecord) -> Option<String> {
+    let discarded = discard(record).map_err(|error| error.to_string()).and_then(|()| {
+        journal.append(Step::Discarded { source: record.source.clone() }).map_err(|error| error.to_string())
+    });
+    let why = discarded.err()?;
+    let (source, aside) = (&record.source, record.aside.display());
+    Some(format!("{source}: what was replaced could not be removed from {aside}: {why}"))
 }
 
 fn discard(record: &SwapRecord) -> Result<(), StageError> {
@@ -69,7 +52,80 @@ fn discard(record: &SwapRecord) -> Result<(), StageError> {
     record.discard_aside()
 }
 
+/// What a restore replaced and still lies beside the live data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The restore.
+    pub job: JobId,
+    /// The sources.
+    pub sources: Vec<SourceName>,
+    /// When it may be discarded; `None` for never, because no safety backup holds all of it.
+    pub until: Option<Timestamp>,
+    /// The safety backups of it, the first one first.
+    pub safety_backups: Vec<BackupId>,
+}
+
+impl Kept {
+    fn of(state: &State) -> Option<Self> {
+        let Some(Ending::Committed(committed)) = state.ending.as_ref().filter(|_| state.is_settled) else {
+            return None;
+        };
+        let is_there = |record: &SwapRecord| record.aside.symlink_metadata().is_ok();
+        let sources: Vec<SourceName> =
+            state.undiscarded().into_iter().filter(is_there).map(|record| record.source).collect();
+        let until = sources.iter().all(|name| committed.saved.contains(name)).then_some(committed.keep_until);
+        let safety_backups = [state.header.safety, state.second_safety].into_iter().flatten().collect();
+        (!sources.is_empty()).then_some(Self { job: state.header.job, sources, until, safety_backups })
+    }
+}
+
 impl Restores {
+    /// What restores replaced and still lies beside the live data, the newest restore first.
+    ///
+    /// # Errors
+    /// A journal cannot be read.
+    pub fn kept(&self) -> std::io::Result<Vec<Kept>> {
+        Ok(self.journals()?.iter().rev().filter_map(|journal| Kept::of(&journal.state)).collect())
+    }
+
+    /// Ends a restore: discards what need not be kept and closes the journal. Returns warnings.
+    pub(super) fn settle(&self, journal: &mut Journal, now: Timestamp) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(Ending::Committed(committed)) = journal.state.ending.clone() {
+            for record in journal.state.undiscarded() {
+                if !committed.saved.contains(&record.source) && record.aside.symlink_metadata().is_ok() {
+                    warnings.push(format!(
+                        "{}: the safety backup does not hold all that was replaced, so it was kept: {}",
+                        record.source,
+                        record.aside.display()
+                    ));
+                }
+            }
+            warnings.extend(journal.state.header.undoes.into_iter().flat_map(|undone| self.discard_undone(undone)));
+        }
+        warnings.extend(discard_replaced(journal, now));
+        if let Err(error) = journal.append(Step::Settled) {
+            warnings.push(format!("the restore's journal could not be closed, which the next start does: {error}"));
+        }
+        warnings
+    }
+
+    /// Discards what the restore by `undone` had replaced: it is live again. Returns what could not be removed; that is
+    /// discarded when its time is over.
+    fn discard_undone(&self, undone: JobId) -> Vec<String> {
+        let journals = match self.journals() {
+            Ok(journals) => journals,
+            Err(error) => return vec![format!("what the undone restore had replaced stays beside it: {error}")],
+        };
+        let mut warnings = Vec::new();
+        for mut journal in journals.into_iter().filter(|journal| journal.state.header.job == undone) {
+            for record in journal.state.undiscarded() {
+                warnings.extend(discard_and_note(&mut journal, &record));
+            }
+        }
+        warnings
+    }
+
     /// Discards what was kept long enough, and removes journals that have nothing more to tell, but for the one of
     /// `running`: its job's end is not recorded yet. Only one at a time, and not while a restore runs.
     pub fn discard_expired(&self, now: Timestamp, running: Option<JobId>) {

@@ -8,6 +8,7 @@
 //! Compared before the application is started, because afterwards it writes, and a difference would prove nothing.
 
 mod application;
+mod facts;
 mod journal;
 mod kept;
 mod open;
@@ -16,13 +17,17 @@ mod recover;
 mod restores;
 mod safety;
 mod transaction;
+mod undo;
 
 use std::collections::BTreeSet;
 
-pub(super) use open::{open_backup, selected_names};
+pub use facts::{Amount, BackupFacts, Replaced, RestoreFacts, SourceFacts};
+pub use kept::Kept;
+pub(super) use open::{open_backup, selected_members};
 pub use plan::RestorePlan;
 pub use recover::Recovered;
 pub use restores::{Restores, Trouble, Unsettled};
+pub(super) use undo::run as run_undo;
 
 use self::application::Application;
 use self::journal::Header;
@@ -39,17 +44,28 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome,
     let restoring = Restoring::open(cx.parts, spec)?;
     cx.begin_phase("verify")?;
     restoring.require_sound(cx)?;
+    let header = Header { paths: restoring.escaped_paths(), ..Header::new(cx.job.id, spec.backup) };
+    replace(cx, &restoring, header, spec.accept_unsaved)
+}
+
+/// Saves what is live, and puts what is open in its place.
+fn replace(
+    cx: &JobContext<'_>,
+    restoring: &Restoring,
+    header: Header,
+    accept_unsaved: bool,
+) -> Result<JobOutcome, JobError> {
     cx.begin_phase("plan")?;
     let unsaved = restoring.unsaved();
-    require_accepted(&unsaved, spec.accept_unsaved)?;
-    for source in &restoring.sources {
-        source.plan(&restoring.archive, &[], cx.progress)?;
+    require_accepted(&unsaved, accept_unsaved)?;
+    for replacement in &restoring.replacements {
+        replacement.plan(cx.progress)?;
     }
     let settings = &cx.parts.settings;
     Application { hooks: &settings.hooks, restores: &cx.parts.restores, progress: cx.progress }.check()?;
     let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
-    let safety = Safety::take(cx, &restoring, &unsaved)?;
-    let names = restoring.sources.iter().map(|source| source.name().clone()).collect();
-    let journal = cx.parts.restores.begin(Header::new(cx.job.id, spec.backup, cx.safety_backup(), names))?;
-    Transaction::new(cx, &restoring, safety, journal).run()
+    let safety = Safety::take(cx, restoring, &unsaved)?;
+    let header = Header { safety: cx.safety_backup(), sources: restoring.names(), ..header };
+    let journal = cx.parts.restores.begin(header)?;
+    Transaction::new(cx, restoring, safety, journal).run()
 }

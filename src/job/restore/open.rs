@@ -1,24 +1,40 @@
-//! The backup that is restored, and the live data that cannot be saved first.
+//! What is put in place, and the live data that cannot be saved first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::context::{JobContext, Parts};
 use super::super::failure::failure;
+use crate::archive::escape::{escape, unescape};
 use crate::archive::verify::{Depth, verify};
-use crate::archive::{ArchiveReader, SourceSummary};
+use crate::archive::{ArchiveReader, EntryKind};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
-use crate::source::Source;
+use crate::progress::Progress;
+use crate::source::{KeptData, SafetyBackup, Source, SourcePlan, StageError, StageRequest, Staged, Wanted};
 use crate::store::Lease;
 
-/// An open backup with the sources that it is to replace.
+/// What is to be put in place, open.
 #[derive(Debug)]
 pub(super) struct Restoring {
+    /// The backup that is restored.
     pub(super) record: BackupRecord,
-    pub(super) archive: Arc<ArchiveReader>,
-    pub(super) sources: Vec<Arc<dyn Source>>,
-    _lease: Lease,
+    pub(super) replacements: Vec<Replacement>,
+    pub(super) _leases: Vec<Lease>,
 }
+
+/// What is to be put in the place of one source.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) archive: Arc<ArchiveReader>,
+    pub(super) paths: Members,
+    /// What an earlier restore replaced, when it is that.
+    pub(super) kept: Option<KeptData>,
+}
+
+/// Members of one source, as in [`StageRequest::paths`].
+pub(in crate::job) type Members = Vec<Vec<u8>>;
 
 /// Live data that cannot be saved before it is replaced.
 #[derive(Debug)]
@@ -30,25 +46,24 @@ pub(super) struct Unsaved {
 impl Restoring {
     pub(super) fn open(parts: &Parts, spec: &RestoreSpec) -> Result<Self, JobError> {
         let (record, archive, lease) = open_backup(parts, spec)?;
-        let names = selected_names(&archive, &spec.sources)?;
-        let sources = names
-            .iter()
-            .map(|name| {
-                let kind = archive.restore_point().metadata.sources.iter().find(|s| s.name == *name).map(|s| s.kind);
-                let source = parts.source(name).filter(|source| Some(source.kind()) == kind);
-                source.cloned().ok_or_else(|| {
-                    let message = format!("the backup holds the source '{name}', which is not configured here");
-                    failure(ErrorCode::NotFound, message, "add it to the configuration, or restore with --to DIR")
-                })
-            })
-            .collect::<Result<_, JobError>>()?;
-        Ok(Self { record, archive, sources, _lease: lease })
+        let mut replacements = Vec::new();
+        for (name, paths) in selected_members(&archive, spec)? {
+            let kind = archive.restore_point().metadata.sources.iter().find(|s| s.name == name).map(|s| s.kind);
+            let source = parts.source(&name).filter(|source| Some(source.kind()) == kind).ok_or_else(|| {
+                let message = format!("the backup holds the source '{name}', which is not configured here");
+                failure(ErrorCode::NotFound, message, "add it to the configuration, or restore with --to DIR")
+            })?;
+            let archive = Arc::clone(&archive);
+            replacements.push(Replacement { source: Arc::clone(source), archive, paths, kept: None });
+        }
+        Ok(Self { record, replacements, _leases: vec![lease] })
     }
 
     /// Reads all of the backup, so that nothing damaged is begun with.
     pub(super) fn require_sound(&self, cx: &JobContext<'_>) -> Result<(), JobError> {
         let depth = Depth::Full { threads: cx.parts.settings.threads };
-        let report = verify(&self.archive, self.record.sha256, depth, cx.progress)?;
+        let Some(Replacement { archive, .. }) = self.replacements.first() else { return Ok(()) };
+        let report = verify(archive, self.record.sha256, depth, cx.progress)?;
         let Some(first) = report.damage.first() else { return Ok(()) };
         let hurt = match report.hurt_paths.first() {
             Some(path) => format!("; it hurts {} files, first: {path}", report.hurt_count),
@@ -58,18 +73,72 @@ impl Restoring {
         Err(failure(ErrorCode::Corruption, message, "nothing was changed; choose another backup: `carelogctl list`"))
     }
 
-    /// Files and bytes of the sources that are restored, which need not be all that the backup holds.
-    pub(super) fn size(&self) -> (u64, u64) {
-        let held = &self.archive.restore_point().sources;
-        let restored = |held: &&SourceSummary| self.sources.iter().any(|source| *source.name() == held.name);
-        held.iter().filter(restored).fold((0, 0), |(files, bytes), held| {
-            (u64::saturating_add(files, held.files), u64::saturating_add(bytes, held.size_bytes))
-        })
+    /// Files and bytes that are restored, which need not be all that the backup holds.
+    pub(super) fn size(&self) -> Result<(u64, u64), JobError> {
+        let mut size = (0_u64, 0_u64);
+        for replacement in &self.replacements {
+            let (files, bytes) = replacement.size()?;
+            // What an archive says of itself may be any number.
+            size = (size.0.saturating_add(files), size.1.saturating_add(bytes));
+        }
+        Ok(size)
+    }
+
+    /// The members that are restored, escaped like the paths of a manifest; empty for all.
+    pub(super) fn escaped_paths(&self) -> Vec<String> {
+        let paths = self.replacements.iter().flat_map(|replacement| &replacement.paths);
+        paths.map(|path| escape(path).into_owned()).collect()
+    }
+
+    pub(super) fn names(&self) -> Vec<SourceName> {
+        self.replacements.iter().map(|replacement| replacement.source.name().clone()).collect()
     }
 
     pub(super) fn unsaved(&self) -> Vec<Unsaved> {
+        let sources = self.replacements.iter().map(|replacement| &replacement.source);
         let why = |source: &Arc<dyn Source>| Some((source.name().clone(), source.check().err()?));
-        self.sources.iter().filter_map(why).map(|(source, why)| Unsaved { source, why: why.to_string() }).collect()
+        sources.filter_map(why).map(|(source, why)| Unsaved { source, why: why.to_string() }).collect()
+    }
+}
+
+impl Replacement {
+    /// What it would do.
+    pub(super) fn plan(&self, progress: &Progress) -> Result<SourcePlan, JobError> {
+        // What is brought back need not be there under the paths that were restored.
+        let paths = if self.kept.is_some() { &[] } else { &self.paths[..] };
+        Ok(self.source.plan(&self.archive, paths, progress)?)
+    }
+
+    /// Lays it out beside the live data.
+    pub(super) fn stage(
+        &self,
+        cx: &JobContext<'_>,
+        safety: Option<&SafetyBackup>,
+    ) -> Result<Box<dyn Staged>, JobError> {
+        let request = StageRequest {
+            job: cx.job.id,
+            safety,
+            paths: self.paths.clone(),
+            kept: self.kept.clone(),
+            threads: cx.parts.settings.threads,
+        };
+        Ok(self.source.stage(&self.archive, &request, cx.progress)?)
+    }
+
+    fn size(&self) -> Result<(u64, u64), JobError> {
+        if self.paths.is_empty() {
+            let held = self.archive.restore_point().sources.iter().find(|held| held.name == *self.source.name());
+            return Ok(held.map_or((0, 0), |held| (held.files, held.size_bytes)));
+        }
+        let member = self.source.metadata().member();
+        let wanted = Wanted::named(member.as_bytes(), &self.paths);
+        let mut size = (0_u64, 0_u64);
+        for entry in wanted.entries(&self.archive) {
+            if let EntryKind::File(content) = entry?.kind {
+                size = (size.0 + 1, size.1.saturating_add(content.size));
+            }
+        }
+        Ok(size)
     }
 }
 
@@ -95,22 +164,65 @@ pub(super) fn open_archive(parts: &Parts, record: &BackupRecord) -> Result<Arc<A
     Ok(Arc::new(archive))
 }
 
-/// The sources to restore: those asked for, or all in the backup, in the order of the backup.
-pub(in crate::job) fn selected_names(
+/// The sources to restore in the order of the backup, each with the paths that are named in it: none for all of it.
+pub(in crate::job) fn selected_members(
     archive: &ArchiveReader,
-    asked: &[SourceName],
-) -> Result<Vec<SourceName>, JobError> {
-    let held: Vec<&SourceName> = archive.restore_point().metadata.sources.iter().map(|source| &source.name).collect();
+    spec: &RestoreSpec,
+) -> Result<Vec<(SourceName, Members)>, JobError> {
+    let held = &archive.restore_point().metadata.sources;
+    let names: Vec<&str> = held.iter().map(|source| source.name.as_str()).collect();
     if held.is_empty() {
         let message = "the backup holds no source at all";
         return Err(failure(ErrorCode::NotFound, message, "choose another backup: `carelogctl list`"));
     }
-    if let Some(unknown) = asked.iter().find(|name| !held.contains(name)) {
-        let names: Vec<&str> = held.iter().map(|name| name.as_str()).collect();
+    if let Some(unknown) = spec.sources.iter().find(|name| !names.contains(&name.as_str())) {
         let message = format!("the backup does not hold a source '{unknown}'");
         return Err(failure(ErrorCode::NotFound, message, &format!("it holds: {}", names.join(", "))));
     }
-    Ok(held.into_iter().filter(|name| asked.is_empty() || asked.contains(name)).cloned().collect())
+    let mut paths = members(archive, &spec.paths)?;
+    let is_wanted = |name: &SourceName| spec.sources.is_empty() || spec.sources.contains(name);
+    let wanted = held.iter().map(|source| &source.name).filter(|name| is_wanted(name));
+    let selected = wanted.map(|name| (name.clone(), paths.remove(name)));
+    Ok(selected
+        .filter(|(_, paths)| spec.paths.is_empty() || paths.is_some())
+        .map(|(name, paths)| (name, paths.unwrap_or_default()))
+        .collect())
+}
+
+/// The members that `paths` name, by source: as they are, or in the form in which a list shows them.
+fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceName, Members>, JobError> {
+    let mut members: BTreeMap<SourceName, Members> = BTreeMap::new();
+    for path in paths {
+        let literal = unescape(path).unwrap_or_else(|| path.clone().into_bytes());
+        let shown = str::from_utf8(&literal).ok().and_then(unescape);
+        let mut found = None;
+        for path in std::iter::once(literal).chain(shown) {
+            for source in &archive.restore_point().metadata.sources {
+                match Wanted::find(archive, source.member().as_bytes(), std::slice::from_ref(&path)) {
+                    Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
+                    Err(StageError::NoSuchMember { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        let Some((name, path)) = found else {
+            let message = format!("the backup does not hold '{path}'");
+            let hint =
+                "`carelogd extract ARCHIVE --list` shows what it holds; a JSON file is restored whole or not at all";
+            return Err(failure(ErrorCode::NotFound, message, hint));
+        };
+        members.entry(name).or_default().push(path);
+    }
+    Ok(members)
+}
+
+/// Those of `paths` that lie in the source `name`, whether the archive holds them or not.
+pub(super) fn paths_of(name: &SourceName, archive: &ArchiveReader, paths: &[String]) -> Members {
+    let held = archive.restore_point().metadata.sources.iter().find(|source| source.name == *name);
+    let member = held.map(|source| source.member().into_bytes()).unwrap_or_default();
+    let root = member.strip_suffix(b"/").unwrap_or(&member);
+    let is_within = |path: &Vec<u8>| path == root || path.starts_with(&member);
+    paths.iter().filter_map(|path| unescape(path)).filter(is_within).collect()
 }
 
 pub(super) fn require_accepted(unsaved: &[Unsaved], accepted: bool) -> Result<(), JobError> {

@@ -2,7 +2,9 @@
 
 use super::super::context::Parts;
 use super::open::Restoring;
-use crate::catalog::{BackupRecord, JobError, RestoreSpec};
+use super::undo::Undoing;
+use crate::catalog::{BackupRecord, JobError, RestoreSpec, UndoSpec};
+use crate::model::JobId;
 use crate::progress::Progress;
 use crate::source::SourcePlan;
 
@@ -11,6 +13,8 @@ use crate::source::SourcePlan;
 pub struct RestorePlan {
     /// The backup.
     pub record: BackupRecord,
+    /// The restore that would be undone; `record` is what was saved before it.
+    pub undoes: Option<JobId>,
     /// What would happen to each source.
     pub sources: Vec<SourcePlan>,
     /// Live data that cannot be saved first, each with the reason.
@@ -28,17 +32,36 @@ impl RestorePlan {
     /// [`JobError`]: what would be refused.
     pub fn make(parts: &Parts, spec: &RestoreSpec) -> Result<Self, JobError> {
         parts.restores.require_settled()?;
-        let restoring = Restoring::open(parts, spec)?;
+        Self::of(parts, Restoring::open(parts, spec)?)
+    }
+
+    /// As [`Self::make`], of the undoing of a restore.
+    ///
+    /// # Errors
+    /// [`JobError`]: what would be refused.
+    pub fn make_undo(parts: &Parts, spec: &UndoSpec) -> Result<Self, JobError> {
+        parts.restores.require_settled()?;
+        let plan = Self::of(parts, Undoing::open(parts, spec)?.restoring)?;
+        Ok(Self { undoes: Some(spec.restore), ..plan })
+    }
+
+    /// Whether a restore can be undone.
+    ///
+    /// # Errors
+    /// [`JobError`]: why not, and what can be done instead.
+    pub fn require_undoable(parts: &Parts, spec: &UndoSpec) -> Result<(), JobError> {
+        Undoing::open(parts, spec).map(drop)
+    }
+
+    fn of(parts: &Parts, restoring: Restoring) -> Result<Self, JobError> {
         let unsaved = restoring.unsaved().iter().map(|u| format!("source '{}': {}", u.source, u.why)).collect();
         let progress = Progress::default();
-        let sources = restoring
-            .sources
-            .iter()
-            .map(|source| source.plan(&restoring.archive, &[], &progress))
-            .collect::<Result<_, _>>()?;
+        let plans = restoring.replacements.iter().map(|replacement| replacement.plan(&progress));
+        let sources = plans.collect::<Result<_, _>>()?;
         let hooks = &parts.settings.hooks;
         Ok(Self {
             record: restoring.record,
+            undoes: None,
             sources,
             unsaved,
             stops_application: hooks.stop_application.is_some(),

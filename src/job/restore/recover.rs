@@ -8,8 +8,8 @@ use serde_json::json;
 use super::super::context::Parts;
 use super::Restores;
 use super::application::Application;
+use super::facts::RestoreFacts;
 use super::journal::{Ending, Journal, Step};
-use super::kept;
 use super::restores::{HOW_TO_SETTLE, Unsettled};
 use super::transaction::put_back;
 use crate::catalog::{JobError, JobOutcome};
@@ -44,7 +44,7 @@ impl Restores {
                 Ok(()) if !journal.state.is_settled => self.note_recovering(job),
                 Ok(()) => {}
             }
-            recovered.push(Recovered { job, outcome: outcome(&journal, result.err()) });
+            recovered.push(Recovered { job, outcome: outcome(parts, &journal, result.err()) });
         }
         if self.troubles().is_empty() {
             self.lift_marker()?;
@@ -115,7 +115,7 @@ impl Restores {
             if let Err(error) = application.after_restore(journal, JobState::Succeeded) {
                 tracing::warn!(job_id = %journal.state.header.job, "{error}");
             }
-            for warning in kept::settle(journal, parts.clock.now()) {
+            for warning in self.settle(journal, parts.clock.now()) {
                 tracing::warn!(job_id = %journal.state.header.job, "{warning}");
             }
             return Ok(());
@@ -175,7 +175,7 @@ fn trouble(stuck: &[String]) -> Option<JobError> {
 }
 
 /// What the catalog is to say of the job.
-fn outcome(journal: &Journal, trouble: Option<JobError>) -> JobOutcome {
+fn outcome(parts: &Parts, journal: &Journal, trouble: Option<JobError>) -> JobOutcome {
     let header = &journal.state.header;
     let mut outcome = match (trouble, &journal.state.ending) {
         (Some(trouble), _) => {
@@ -194,5 +194,7 @@ fn outcome(journal: &Journal, trouble: Option<JobError>) -> JobOutcome {
     if let Some(second) = journal.state.second_safety {
         outcome.notes.insert("second_safety_backup_id".to_owned(), json!(second.to_string()));
     }
+    let facts = RestoreFacts::of(&parts.catalog, &journal.state);
+    outcome.notes.insert(RestoreFacts::NOTE.to_owned(), facts.to_note());
     JobOutcome { backup_id: Some(header.backup), safety_backup_id: header.safety, ..outcome }
 }

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use super::super::failure::failure;
 use super::application::marker_text;
-use super::journal::{Header, Journal, paths_in};
+use super::journal::{Header, Journal, State, paths_in};
 use crate::catalog::JobError;
 use crate::clock::Clock;
 use crate::fsio;
@@ -116,6 +116,11 @@ impl Restores {
     pub(super) fn journals(&self) -> io::Result<Vec<Journal>> {
         let opened = paths_in(&self.0.journals)?.into_iter().map(|path| Journal::open(&path, self.0.clock.clone()));
         opened.filter_map(Result::transpose).collect()
+    }
+
+    /// What the journal of the restore by `job` says; `None` when there is none any more.
+    pub(super) fn state_of(&self, job: JobId) -> io::Result<Option<State>> {
+        Ok(self.journals()?.into_iter().map(|journal| journal.state).find(|state| state.header.job == job))
     }
 
     /// Removes the journals whose first line a crash cut off: nothing had been done yet. Only while no restore can run.

@@ -33,7 +33,8 @@ impl Safety {
         unsaved: &BTreeSet<SourceName>,
     ) -> Result<Self, JobError> {
         let is_saved = |source: &&Arc<dyn Source>| !unsaved.contains(source.name());
-        let sources: Vec<Arc<dyn Source>> = restoring.sources.iter().filter(is_saved).cloned().collect();
+        let replaced = restoring.replacements.iter().map(|replacement| &replacement.source);
+        let sources: Vec<Arc<dyn Source>> = replaced.filter(is_saved).cloned().collect();
         if sources.is_empty() {
             return Ok(Self::default());
         }

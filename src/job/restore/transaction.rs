@@ -1,9 +1,12 @@
 //! The part of a restore that is all or nothing: from the first byte beside the live data to the commit.
 
+use std::sync::Arc;
+
 use super::super::context::JobContext;
 use super::super::failure::failure;
 use super::Restores;
 use super::application::Application;
+use super::facts::RestoreFacts;
 use super::journal::{Committed, Journal, Step};
 use super::kept;
 use super::open::Restoring;
@@ -13,7 +16,7 @@ use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
 use crate::model::{ErrorCode, JobState, SourceName};
 use crate::progress::Progress;
-use crate::source::{Generation, SourceError, StageError, StageRequest, Staged, SwapRecord};
+use crate::source::{Generation, SourceError, StageError, Staged, SwapRecord};
 
 /// A restore on its way. What it does to live data it has written down before.
 pub(super) struct Transaction<'a> {
@@ -39,6 +42,7 @@ impl<'a> Transaction<'a> {
             let replaced = self.prepare().and_then(|()| self.replace());
             replaced.map_err(|error| self.take_back(error))
         });
+        self.note_facts();
         match replaced {
             Ok(()) => Ok(self.finish()),
             Err(error) => Err(self.clean_up(error)),
@@ -48,16 +52,13 @@ impl<'a> Transaction<'a> {
     /// Lays out every source beside its live one and validates it. No live data is touched.
     fn stage(&mut self) -> Result<(), JobError> {
         self.cx.begin_phase("stage")?;
-        let (_, bytes) = self.restoring.size();
+        let (files, bytes) = self.restoring.size()?;
         self.cx.progress.expect(bytes, 0);
-        for source in &self.restoring.sources {
-            let request = StageRequest {
-                safety: self.safety.of(source.name()),
-                threads: self.cx.parts.settings.threads,
-                ..StageRequest::whole(self.cx.job.id)
-            };
-            let staged = source.stage(&self.restoring.archive, &request, self.cx.progress)?;
-            self.staged.push((source.name().clone(), staged));
+        self.cx.note("files", files);
+        self.cx.note("bytes", bytes);
+        for replacement in &self.restoring.replacements {
+            let name = replacement.source.name();
+            self.staged.push((name.clone(), replacement.stage(self.cx, self.safety.of(name))?));
             failpoint::pass("restore.staged")?;
         }
         self.cx.begin_phase("validate")?;
@@ -90,11 +91,11 @@ impl<'a> Transaction<'a> {
     fn look_again(&mut self) -> Result<(), JobError> {
         let mut changed = Vec::new();
         let mut sources = Vec::new();
-        for ((name, staged), source) in self.staged.iter_mut().zip(&self.restoring.sources) {
+        for ((name, staged), replacement) in self.staged.iter_mut().zip(&self.restoring.replacements) {
             let found = staged.changed_since_safety(self.cx.progress)?;
             if !found.is_empty() {
                 changed.extend(found.into_iter().map(|what| format!("{name}: {what}")));
-                sources.push(source.clone());
+                sources.push(Arc::clone(&replacement.source));
             }
         }
         if sources.is_empty() {
@@ -164,10 +165,7 @@ impl<'a> Transaction<'a> {
         if let Err(error) = self.application(&shielded).after_restore(&self.journal, JobState::Succeeded) {
             warnings.push(error.to_string());
         }
-        warnings.extend(kept::settle(&mut self.journal, self.cx.parts.clock.now()));
-        let (files, bytes) = self.restoring.size();
-        self.cx.note("files", files);
-        self.cx.note("bytes", bytes);
+        warnings.extend(self.restores().settle(&mut self.journal, self.cx.parts.clock.now()));
         let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
         JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }
     }
@@ -245,6 +243,12 @@ impl<'a> Transaction<'a> {
             }
         }
         left
+    }
+
+    /// For the incident log.
+    fn note_facts(&self) {
+        let facts = RestoreFacts::of(&self.cx.parts.catalog, &self.journal.state);
+        self.cx.note(RestoreFacts::NOTE, facts.to_note());
     }
 
     const fn restores(&self) -> &'a Restores {

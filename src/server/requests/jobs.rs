@@ -34,6 +34,15 @@ impl Server {
         Ok(Answer::Replies(pages.into_iter().map(Reply::Jobs).collect()))
     }
 
+    pub(in crate::server) fn job_report(&self, id: &str) -> Result<Answer, Failure> {
+        let parts = self.parts();
+        let id = self.find_job(id)?;
+        let job = parts.catalog.job(id)?;
+        let is_kept = parts.restores.kept()?.iter().any(|kept| kept.job == id);
+        let report = wire::job_report(&job, self.queue.progress(id).as_ref(), is_kept, &parts.catalog);
+        Answer::one(Reply::JobReport(Box::new(report)))
+    }
+
     pub(in crate::server) fn cancel(&self, caller: &Caller, id: &str) -> Result<Answer, Failure> {
         let job = self.parts().catalog.find_job(id)?;
         let own = job.requested_by.uid == caller.requester.uid;

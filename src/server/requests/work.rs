@@ -3,7 +3,8 @@
 use carelog_rpc::{BackupRequest, ErrorCode, Mode as WireMode, Reply, RestoreFrom, RestoreRequest, VerifyTarget};
 
 use super::backups::{require_reason, source_name};
-use crate::catalog::{BackupSpec, JobSpec, NewJob, PruneSpec, RestoreSpec, VerifySpec};
+use crate::archive::escape::escape;
+use crate::catalog::{BackupSpec, JobSpec, NewJob, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
 use crate::job::{BackupPlan, RestorePlan};
 use crate::model::{Mode, SourceName};
 use crate::server::access::Caller;
@@ -30,7 +31,7 @@ impl Server {
         }
         // Asked now too, so that a misspelt name is told at once and not by a failed job.
         parts.select(spec.scope, &spec.sources)?;
-        self.enqueue(caller, JobSpec::Backup(spec))
+        self.enqueue_spec(caller, JobSpec::Backup(spec))
     }
 
     pub(in crate::server) fn verify(
@@ -43,17 +44,24 @@ impl Server {
             VerifyTarget::All => Vec::new(),
             VerifyTarget::Backup(wanted) => vec![self.parts().catalog.find_backup(wanted)?.id],
         };
-        self.enqueue(caller, JobSpec::Verify(VerifySpec { backups, quick }))
+        self.enqueue_spec(caller, JobSpec::Verify(VerifySpec { backups, quick }))
     }
 
     pub(in crate::server) fn restore(&self, caller: &Caller, request: &RestoreRequest) -> Result<Answer, Failure> {
-        if request.now {
-            let message = "--now is not supported by this version";
-            return Err(Failure::new(ErrorCode::Usage, message, "cancel what runs: `carelogctl job cancel ID`"));
+        if let RestoreFrom::Undo(wanted) = &request.from {
+            return self.undo(caller, wanted, request);
+        }
+        if !request.sources.is_empty() && !request.paths.is_empty() {
+            let message = "sources and paths cannot be named together";
+            return Err(Failure::new(
+                ErrorCode::Usage,
+                message,
+                "a path begins with its source: studies/2024/scan.dcm",
+            ));
         }
         let catalog = self.parts().catalog.clone();
         let record = match &request.from {
-            RestoreFrom::Backup(wanted) => catalog.find_backup(wanted)?,
+            RestoreFrom::Backup(wanted) | RestoreFrom::Undo(wanted) => catalog.find_backup(wanted)?,
             RestoreFrom::At(text) => {
                 let at = time::parse(text, self.now(), &self.policy().timezone)?;
                 catalog.newest_backup(Some(at))?
@@ -65,6 +73,7 @@ impl Server {
             accept_unsaved: request.accept_unsaved,
             description: request.description.clone(),
             to_directory: request.to,
+            paths: request.paths.iter().map(|path| escape(&path.0).into_owned()).collect(),
         };
         let parts = self.parts();
         if request.dry_run {
@@ -76,23 +85,43 @@ impl Server {
             return Answer::one(Reply::RestorePlan(Box::new(plan)));
         }
         let spec = JobSpec::Restore(spec);
+        let job = NewJob::new(spec, caller.requester.clone(), self.now());
         if request.to {
-            let job = NewJob::new(spec, caller.requester.clone(), self.now());
-            return Ok(Answer::NeedsDirectory(IntoDirectory::Enqueue(job)));
+            return Ok(Answer::NeedsDirectory(IntoDirectory::Enqueue { job: Box::new(job), now: request.now }));
         }
-        self.enqueue(caller, spec)
+        Answer::one(self.enqueue(caller, &job, None, request.now)?)
+    }
+
+    fn undo(&self, caller: &Caller, wanted: &str, request: &RestoreRequest) -> Result<Answer, Failure> {
+        if !request.sources.is_empty() || !request.paths.is_empty() || request.to {
+            let message = "an undo brings back all that the restore replaced, to where it was";
+            return Err(Failure::new(ErrorCode::Usage, message, "name neither sources, paths nor a directory with it"));
+        }
+        let parts = self.parts();
+        let spec = UndoSpec {
+            restore: self.find_job(wanted)?,
+            accept_unsaved: request.accept_unsaved,
+            description: request.description.clone(),
+        };
+        if request.dry_run {
+            let plan = wire::restore_plan(RestorePlan::make_undo(&parts, &spec)?, &parts)?;
+            return Answer::one(Reply::RestorePlan(Box::new(plan)));
+        }
+        // Asked now too, so that what cannot be undone is told at once and not by a failed job.
+        RestorePlan::require_undoable(&parts, &spec)?;
+        let job = NewJob::new(JobSpec::Undo(spec), caller.requester.clone(), self.now());
+        Answer::one(self.enqueue(caller, &job, None, request.now)?)
     }
 
     pub(in crate::server) fn delete(&self, caller: &Caller, backup: &str, reason: String) -> Result<Answer, Failure> {
         require_reason(&reason)?;
         let backups = vec![self.parts().catalog.find_backup(backup)?.id];
-        self.enqueue(caller, JobSpec::Prune(PruneSpec { backups, reason }))
+        self.enqueue_spec(caller, JobSpec::Prune(PruneSpec { backups, reason }))
     }
 
-    fn enqueue(&self, caller: &Caller, spec: JobSpec) -> Result<Answer, Failure> {
+    fn enqueue_spec(&self, caller: &Caller, spec: JobSpec) -> Result<Answer, Failure> {
         let job = NewJob::new(spec, caller.requester.clone(), self.now());
-        let job = self.queue.enqueue(&job, &caller.actor(), None)?;
-        Answer::one(Reply::Enqueued { job_id: job.id.to_string() })
+        Answer::one(self.enqueue(caller, &job, None, false)?)
     }
 }
 

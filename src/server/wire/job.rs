@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{job_kind, job_state, requester};
 use crate::catalog::{Catalog, Job, JobOutcome, JobSpec};
-use crate::model::{BackupId, SourceName};
+use crate::model::{BackupId, JobKind, SourceName};
 use crate::progress::Snapshot;
 use crate::server::failure::error_reply;
 
@@ -40,6 +40,16 @@ pub(in crate::server) fn job(job: &Job, running: Option<&Snapshot>, catalog: &Ca
         error: outcome.and_then(|outcome| outcome.error.as_ref()).map(error_reply),
         backup_id: outcome.and_then(|outcome| outcome.backup_id).or(named).map(|id| id.to_string()),
         safety_backup_id: outcome.and_then(|outcome| outcome.safety_backup_id).map(|id| id.to_string()),
+    }
+}
+
+/// The running job that `waiting` waits for.
+pub(in crate::server) fn job_in_the_way(running: &Job, waiting: &Job, catalog: &Catalog) -> rpc::JobInTheWay {
+    rpc::JobInTheWay {
+        id: running.id.to_string(),
+        kind: job_kind(running.spec.kind()),
+        title: title(&running.spec, catalog),
+        yields: waiting.spec.kind() == JobKind::Restore && running.spec.yields(),
     }
 }
 
@@ -85,9 +95,11 @@ fn title(spec: &JobSpec, catalog: &Catalog) -> String {
         JobSpec::Backup(spec) => names(&spec.sources),
         JobSpec::Restore(spec) => {
             let what = if spec.sources.is_empty() { "everything".to_owned() } else { names(&spec.sources) };
+            let what = if spec.paths.is_empty() { what } else { spec.paths.join(", ") };
             let place = if spec.to_directory { " into a directory" } else { "" };
             format!("{what} from {}{place}", filename(&spec.backup))
         }
+        JobSpec::Undo(spec) => format!("undo of job {}", spec.restore),
         JobSpec::Verify(spec) => match &spec.backups[..] {
             [] => "every backup".to_owned(),
             backups => backups.iter().map(filename).collect::<Vec<_>>().join(", "),

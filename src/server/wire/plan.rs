@@ -42,6 +42,7 @@ pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Resul
     parts.store.check()?;
     Ok(rpc::RestorePlan {
         backup: backup(&plan.record),
+        undoes: plan.undoes.map(|id| id.to_string()),
         sources: plan.sources.into_iter().map(restore_source).collect(),
         safety_backup: true,
         unsaved: plan.unsaved,
@@ -109,6 +110,7 @@ pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &Resto
         .collect();
     rpc::RestorePlan {
         backup: backup(record),
+        undoes: None,
         needed_bytes: sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.added.bytes)),
         sources,
         safety_backup: false,

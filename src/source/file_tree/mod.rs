@@ -24,7 +24,7 @@ mod stage;
 mod tests;
 mod validate;
 mod walk;
-mod wanted;
+pub mod wanted;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};

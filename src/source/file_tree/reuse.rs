@@ -19,7 +19,7 @@ use super::super::request::SafetyBackup;
 use super::extract::paths::split_name;
 use super::extract::shortcut::{Offer, Shortcut};
 use super::open::directory_beneath;
-use crate::archive::{Content, Entries, Entry, EntryKind, Mtime};
+use crate::archive::{ArchiveReader, Content, Entries, Entry, EntryKind, Mtime};
 
 /// A file that was touched less than this before the safety backup began is not taken to be what was backed up: clocks
 /// of file systems are coarse, and some are those of another machine.
@@ -104,14 +104,36 @@ pub(super) struct Reuse<'a> {
 
 impl<'a> Reuse<'a> {
     /// Of the tree at `live`, whose root is the member `prefix` in the safety backup.
-    pub(super) fn new(live: BorrowedFd<'a>, facts: &Facts, prefix: &[u8], safety: &'a SafetyBackup) -> Self {
+    pub(super) fn of_live(live: BorrowedFd<'a>, facts: &Facts, prefix: &[u8], safety: &'a SafetyBackup) -> Self {
         let began = mtime_of(safety.created_at);
+        let untouched_before = Mtime { seconds: began.seconds - MARGIN_SECONDS, ..began };
+        Self::new(live, facts, prefix, &safety.archive, untouched_before)
+    }
+
+    /// Of the tree at `kept`, which was laid aside at `since` and is what `archive` was taken of.
+    pub(super) fn of_kept(
+        kept: BorrowedFd<'a>,
+        facts: &Facts,
+        prefix: &[u8],
+        archive: &'a ArchiveReader,
+        since: Timestamp,
+    ) -> Self {
+        Self::new(kept, facts, prefix, archive, mtime_of(since))
+    }
+
+    fn new(
+        tree: BorrowedFd<'a>,
+        facts: &Facts,
+        prefix: &[u8],
+        saved: &'a ArchiveReader,
+        untouched_before: Mtime,
+    ) -> Self {
         Self {
-            live,
+            live: tree,
             device: facts.identity.device,
             prefix: prefix.len(),
-            safety: safety.archive.entries(prefix).peekable(),
-            untouched_before: Mtime { seconds: began.seconds - MARGIN_SECONDS, ..began },
+            safety: saved.entries(prefix).peekable(),
+            untouched_before,
             can_clone: true,
             folder: None,
             taken: Taken::default(),

@@ -4,6 +4,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::super::error::{SourceError, StageError};
 use super::super::facts::Facts;
 use super::super::place::Place;
@@ -69,13 +71,16 @@ impl StagedTree {
     ) -> Result<Self, StageError> {
         let held = Held::of(tree, archive)?;
         let prefix = held.metadata.member().into_bytes();
-        let wanted = Wanted::find(archive, &prefix, &request.paths)?;
+        let wanted = match &request.kept {
+            None => Wanted::find(archive, &prefix, &request.paths)?,
+            Some(_) => Wanted::named(&prefix, &request.paths),
+        };
         let live = live_root(&tree.root)?;
         let place = Place::of(&tree.root)?;
         let site = Site::of(&place, live.as_ref().map(|(root, _)| root.as_fd()), method, request.job)?;
         let laid_out = site.make(method).and_then(|staged| {
-            let extracting = Extracting { archive, wanted: &wanted, threads: request.threads, site: &site, progress };
-            let (warnings, taken) = extracting.run(&staged, live.as_ref(), request.safety)?;
+            let extracting = Extracting { archive, wanted: &wanted, request, site: &site, progress };
+            let (warnings, taken) = extracting.run(&staged, live.as_ref())?;
             let root = archive.entry(&prefix)?;
             let new_root = root.filter(|_| wanted.is_everything()).map(|entry| RootMetadata::from(&entry.meta));
             let recording = Recording { name: &tree.name, place: &place, site: &site, method, wanted: &wanted };
@@ -267,34 +272,44 @@ fn with_root(
 struct Extracting<'a> {
     archive: &'a ArchiveReader,
     wanted: &'a Wanted,
-    threads: usize,
+    request: &'a StageRequest<'a>,
     site: &'a Site,
     progress: &'a Progress,
 }
 
 impl Extracting<'_> {
-    /// Into `staged`, from the archive and, as far as `safety` proves it to be the same, from `live`. Returns the warnings
-    /// and what was taken from there.
-    fn run(
-        &self,
-        staged: &OwnedFd,
-        live: Option<&(OwnedFd, Facts)>,
-        safety: Option<&SafetyBackup>,
-    ) -> Result<(Vec<String>, Taken), StageError> {
+    /// Into `staged`, from the archive and, as far as it is proved to be the same, from what an earlier restore kept or from
+    /// `live`. Returns the warnings and what was taken from there.
+    fn run(&self, staged: &OwnedFd, live: Option<&(OwnedFd, Facts)>) -> Result<(Vec<String>, Taken), StageError> {
         let prefix = self.wanted.prefix();
         self.pass("source.tree.begun")?;
-        let options = ExtractOptions { threads: self.threads, strip: prefix.to_vec(), partial: false, sync: true };
+        let options =
+            ExtractOptions { threads: self.request.threads, strip: prefix.to_vec(), partial: false, sync: true };
         let entries = with_root(self.wanted.entries(self.archive), prefix);
         let extraction = Extraction::new(self.archive, staged.as_fd(), options, self.progress);
-        let (report, taken) = match (live, safety) {
-            (Some((root, facts)), Some(safety)) => {
-                let mut reuse = Reuse::new(root.as_fd(), facts, prefix, safety);
-                (extraction.run_with(entries, &mut reuse)?, reuse.into_taken())
+        let kept = self.kept();
+        let reuse = match (&kept, live, self.request.safety) {
+            (Some((root, facts, since)), _, _) => {
+                Some(Reuse::of_kept(root.as_fd(), facts, prefix, self.archive, *since))
             }
-            _ => (extraction.run(entries)?, Taken::default()),
+            (None, Some((root, facts)), Some(safety)) => Some(Reuse::of_live(root.as_fd(), facts, prefix, safety)),
+            _ => None,
+        };
+        let (report, taken) = match reuse {
+            Some(mut reuse) => (extraction.run_with(entries, &mut reuse)?, reuse.into_taken()),
+            None => (extraction.run(entries)?, Taken::default()),
         };
         self.pass("source.tree.laid_out")?;
         Ok((report.warnings, taken))
+    }
+
+    /// What an earlier restore kept, open. Nothing depends on it: the archive has it all.
+    fn kept(&self) -> Option<(OwnedFd, Facts, Timestamp)> {
+        let kept = self.request.kept.as_ref()?;
+        let (root, facts) = open_root(&kept.path)
+            .inspect_err(|error| tracing::warn!(%error, "what was kept cannot be used; all comes from the archive"))
+            .ok()?;
+        Some((root, facts, kept.since))
     }
 
     fn pass(&self, point: &'static str) -> Result<(), StageError> {

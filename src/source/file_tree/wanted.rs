@@ -1,4 +1,4 @@
-//! Which entries of a tree a restore is about: all, or those that were named with all below them.
+//! Which entries of a source a restore is about: all, or those that were named with all below them.
 
 use std::collections::HashMap;
 
@@ -7,29 +7,39 @@ use super::super::selection::Selection;
 use super::super::shown::shown;
 use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 
-/// The wanted entries of the tree whose root is the member `prefix`.
+/// The wanted entries of the source whose member is `prefix` (`studies/`, `data.json`).
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub struct Wanted {
     prefix: Vec<u8>,
     selection: Selection,
 }
 
 impl Wanted {
-    /// What `paths` name in `archive`; everything when they name nothing or the tree itself.
-    pub(super) fn find(archive: &ArchiveReader, prefix: &[u8], paths: &[Vec<u8>]) -> Result<Self, StageError> {
-        let root = prefix.strip_suffix(b"/").unwrap_or(prefix);
-        let selection = Selection::new(paths);
-        if selection.paths().iter().any(|path| path == root) {
-            return Ok(Self::everything(prefix));
-        }
-        for path in selection.paths() {
+    /// What `paths` name in `archive`; everything when they name nothing or the source itself.
+    ///
+    /// # Errors
+    /// [`StageError::NoSuchMember`], or the archive cannot be read.
+    pub fn find(archive: &ArchiveReader, prefix: &[u8], paths: &[Vec<u8>]) -> Result<Self, StageError> {
+        let wanted = Self::named(prefix, paths);
+        for path in wanted.selection.paths() {
             let is_held = path.starts_with(prefix)
                 && (archive.entry(path)?.is_some() || archive.entry(&[path, &b"/"[..]].concat())?.is_some());
             if !is_held {
                 return Err(StageError::NoSuchMember { member: shown(path) });
             }
         }
-        Ok(Self { prefix: prefix.to_vec(), selection })
+        Ok(wanted)
+    }
+
+    /// What `paths` name, whether any archive holds it or not.
+    #[must_use]
+    pub fn named(prefix: &[u8], paths: &[Vec<u8>]) -> Self {
+        let root = prefix.strip_suffix(b"/").unwrap_or(prefix);
+        let selection = Selection::new(paths);
+        if selection.paths().iter().any(|path| path == root) {
+            return Self::everything(prefix);
+        }
+        Self { prefix: prefix.to_vec(), selection }
     }
 
     pub(super) fn everything(prefix: &[u8]) -> Self {
@@ -40,7 +50,9 @@ impl Wanted {
         self.selection.is_everything()
     }
 
-    pub(super) fn prefix(&self) -> &[u8] {
+    /// The member of the source.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
         &self.prefix
     }
 
@@ -56,10 +68,7 @@ impl Wanted {
 
     /// The wanted entries in path order, and the folders on the way to them. A hard link to a file that is not wanted
     /// becomes that file.
-    pub(super) fn entries<'a>(
-        &'a self,
-        archive: &'a ArchiveReader,
-    ) -> impl Iterator<Item = Result<Entry, ReadError>> + 'a {
+    pub fn entries<'a>(&'a self, archive: &'a ArchiveReader) -> impl Iterator<Item = Result<Entry, ReadError>> + 'a {
         let mut stand_ins = HashMap::new();
         let is_wanted = |entry: &Entry| {
             self.has(&entry.path) || entry.kind == EntryKind::Directory && self.leads_through(&entry.path)

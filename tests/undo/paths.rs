@@ -1,0 +1,63 @@
+//! `restore --path`.
+
+use std::fs;
+
+use super::{Live, backup, change_everything, job_of, keeping_world};
+use crate::support::World;
+
+#[test]
+fn a_path_in_place_replaces_what_it_names_and_leaves_the_rest() {
+    let world = keeping_world();
+    let _daemon = world.start();
+    let id = backup(&world);
+    let studies = world.clinic.studies.clone();
+    let then = fs::read(studies.join("study-000/report.txt")).unwrap();
+    change_everything(&world);
+    fs::write(studies.join("study-002/report.txt"), "later").unwrap();
+    let before = Live::of(&world);
+
+    let job =
+        job_of(&world, &["restore", &id, "--path", "studies/study-000", "--path", "studies/study-001/report.txt"]);
+    assert_eq!(fs::read(studies.join("study-000/report.txt")).unwrap(), then);
+    assert_ne!(fs::read_to_string(studies.join("study-001/report.txt")).unwrap(), "nonsense");
+    // What was not named is as it was: the other source, other files, new ones.
+    assert_eq!(world.clinic.records(), before.records);
+    assert_eq!(fs::read_to_string(studies.join("study-002/report.txt")).unwrap(), "later");
+    assert_eq!(fs::read_to_string(studies.join("new.txt")).unwrap(), "new");
+
+    // An undo takes back what was named, and not what was written beside it since.
+    fs::write(studies.join("study-002/report.txt"), "even later").unwrap();
+    job_of(&world, &["restore", "--undo", &job]);
+    assert!(!studies.join("study-000/report.txt").exists());
+    assert_eq!(fs::read_to_string(studies.join("study-001/report.txt")).unwrap(), "nonsense");
+    assert_eq!(fs::read_to_string(studies.join("study-002/report.txt")).unwrap(), "even later");
+}
+
+#[test]
+fn a_path_into_a_directory_writes_what_it_names_and_nothing_else() {
+    let world = World::new();
+    let _daemon = world.start();
+    let id = backup(&world);
+    let target = world.path("target");
+    fs::create_dir(&target).unwrap();
+    let to = target.to_str().unwrap();
+    world.ctl(&["restore", &id, "--to", to, "--path", "studies/study-001", "--path", "data.json"]).expect_code(0);
+    assert!(target.join("studies/study-001/report.txt").exists() && target.join("data.json").exists());
+    assert!(!target.join("studies/study-000").exists());
+}
+
+#[test]
+fn a_path_that_the_backup_does_not_hold_or_that_is_within_a_document_is_not_found() {
+    let world = World::new();
+    let _daemon = world.start();
+    let id = backup(&world);
+    let before = Live::of(&world);
+    for path in ["studies/absent", "absent", "data.json/patients", "", "/etc/passwd", "studies/../data.json"] {
+        let answer = world.ctl(&["restore", &id, "--path", path, "--yes"]).expect_code(4);
+        assert!(answer.stderr.contains(&format!("does not hold '{path}'")), "{}", answer.stderr);
+    }
+    world.ctl(&["restore", &id, "--path", "studies/study-000", "--source", "data", "--yes"]).expect_code(2);
+    assert!(Live::of(&world) == before);
+    // A document is named by its own path, which is all of it.
+    world.ctl(&["restore", &id, "--path", "data.json", "--yes"]).expect_code(0);
+}
