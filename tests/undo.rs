@@ -1,6 +1,7 @@
 //! What a person sees of a restore: undoing it, its report, naming paths, going first.
 
 mod now;
+mod partial;
 mod paths;
 mod report;
 mod undoing;

@@ -181,6 +181,8 @@ pub struct RestoreRequest {
     pub sources: Vec<String>,
     /// Members, or folders with all below them, by their path in the archive; empty: all of the sources.
     pub paths: Vec<Octets>,
+    /// Restore what is undamaged, and leave the rest as it is.
+    pub partial: bool,
     /// Go on although some live data cannot be saved first.
     pub accept_unsaved: bool,
     /// Why; kept in the audit trail.

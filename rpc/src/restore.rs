@@ -19,6 +19,8 @@ pub struct RestorePlan {
     pub safety_backup: bool,
     /// Live data that the safety backup cannot save, each with why; then `accept_unsaved` is needed.
     pub unsaved: Vec<String>,
+    /// What a partial restore leaves as it is, because the backup of it is damaged; more may be found when it runs.
+    pub damage: Vec<String>,
     /// Bytes that must be free for it to begin, by estimate.
     pub needed_bytes: u64,
     /// Bytes free where the most are needed.

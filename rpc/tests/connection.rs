@@ -41,6 +41,7 @@ fn restore_to() -> RestoreRequest {
         from: RestoreFrom::Backup("latest".to_owned()),
         sources: vec![],
         paths: vec![],
+        partial: false,
         accept_unsaved: false,
         description: String::new(),
         dry_run: false,

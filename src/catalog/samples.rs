@@ -112,6 +112,7 @@ pub(crate) fn restore_spec(to_directory: bool) -> JobSpec {
         description: String::new(),
         to_directory,
         paths: Vec::new(),
+        partial: false,
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod backup;
 mod context;
+mod damage;
 mod failure;
 mod hooks;
 mod prune;
@@ -21,7 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
 pub use restore::{
-    Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, SourceFacts, Trouble,
+    Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, Room, SourceFacts, Trouble,
     Unsettled,
 };
 pub use runner::Runner;

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use serde_json::json;
 
 use super::context::JobContext;
+use super::damage;
 use super::failure::failure;
 use super::restore::{open_backup, selected_members};
 use crate::catalog::{JobError, JobOutcome, RestoreSpec};
@@ -33,10 +34,14 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
         .collect();
     wanted.sort_by(|a, b| a.prefix().cmp(b.prefix()));
     let entries = wanted.iter().flat_map(|wanted| wanted.entries(&archive));
-    let options = ExtractOptions { threads: cx.parts.settings.threads, sync: true, ..ExtractOptions::default() };
+    let (threads, partial) = (cx.parts.settings.threads, spec.partial);
+    let options = ExtractOptions { threads, partial, sync: true, ..ExtractOptions::default() };
     let extraction = Extraction::new(&archive, directory.as_fd(), options, cx.progress);
     let report = extraction.run(entries).map_err(|error| incomplete(&error.into()))?;
-    let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(report.warnings) };
+    let mut warnings = report.warnings;
+    warnings
+        .extend(damage::note(cx, report.damaged.iter().map(|damage| damage::in_words("left out", damage)).collect()));
+    let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(warnings) };
     outcome.notes.insert("files".to_owned(), json!(report.files));
     outcome.notes.insert("bytes".to_owned(), json!(report.bytes));
     Ok(outcome)

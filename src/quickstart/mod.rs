@@ -215,6 +215,7 @@ fn restore_of(backup: &Backup) -> RestoreRequest {
         from: RestoreFrom::Backup(backup.id.clone()),
         sources: Vec::new(),
         paths: Vec::new(),
+        partial: false,
         accept_unsaved: false,
         description: "the demonstration".to_owned(),
         dry_run: false,

@@ -17,7 +17,7 @@ use super::handler::{Policy, Server};
 use super::{VERSION, wire};
 use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
 use crate::fsio;
-use crate::job::{Kept, Parts};
+use crate::job::{Kept, Parts, RestorePlan};
 use crate::model::{BackupState, Class, JobKind, JobState, SourceName, VerifyResult};
 use crate::source::Source;
 use crate::store::Presence;
@@ -246,15 +246,26 @@ fn verdict(sources: &[SourceStatus], problems: &[Problem]) -> Verdict {
     }
 }
 
-/// By what the last restore took, and how much more or less there is to restore now.
+/// How long a restore of the newest backup takes.
 fn restore_estimate(jobs: &[Job], backups: &[BackupRecord]) -> Option<u64> {
+    estimate(jobs, newest(backups, is_usable)?.raw_bytes)
+}
+
+/// How long a restore of `bytes` takes, by what the last one of live data took, and how much more or less there is now.
+fn estimate(jobs: &[Job], bytes: u64) -> Option<u64> {
     let ended = |job: &&Job| matches!(job.state, JobState::Succeeded | JobState::Warned);
-    let last = jobs.iter().filter(ended).find(|job| job.spec.kind() == JobKind::Restore)?;
+    let last = jobs.iter().filter(ended).find(|job| job.spec.replaces_live_data())?;
     let took: SignedDuration = last.finished_at?.duration_since(last.started_at?);
     let then = last.outcome.as_ref()?.notes.get("bytes")?.as_u64().filter(|bytes| *bytes > 0)?;
-    let now = newest(backups, is_usable)?.raw_bytes;
     let milliseconds = u128::try_from(took.as_millis()).ok()?.max(1);
-    u64::try_from(milliseconds * u128::from(now) / u128::from(then) / 1000).ok().map(|seconds| seconds.max(1))
+    u64::try_from(milliseconds * u128::from(bytes) / u128::from(then) / 1000).ok().map(|seconds| seconds.max(1))
+}
+
+/// How long the restore of `plan` takes.
+pub(super) fn plan_estimate(server: &Server, plan: &RestorePlan) -> Result<Option<u64>, Failure> {
+    let jobs = server.parts().catalog.list_jobs(&JobFilter { unfinished: false, limit: Some(JOBS) })?;
+    let bytes = plan.sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
+    Ok(estimate(&jobs, bytes))
 }
 
 /// `status.json` beside the socket.

@@ -119,6 +119,12 @@ pub trait Staged: Send + Debug {
     /// What could not be laid out as it was, each naming the thing.
     fn warnings(&self) -> &[String];
 
+    /// The members that stay as they are because they are damaged in the archive, each with why. None unless that was asked
+    /// for ([`StageRequest::partial`]).
+    fn damaged(&self) -> &[Damage] {
+        &[]
+    }
+
     /// Holds what was staged against the manifest: metadata of everything, SHA-256 of all that came from the archive.
     ///
     /// # Errors
@@ -202,7 +208,13 @@ pub struct SourcePlan {
     pub changed: u64,
     /// Entries that are live and not in the backup, nor left out of it by configuration.
     pub removed: u64,
-    /// Bytes of content that are laid out beside the live data; the space that is needed there.
+    /// Bytes of content of what is added.
+    pub added_bytes: u64,
+    /// Bytes of content, by the backup, of what differs.
+    pub changed_bytes: u64,
+    /// Bytes of content of what is removed.
+    pub removed_bytes: u64,
+    /// Bytes of content that are laid out beside the live data; what is not taken from there needs as much space.
     pub bytes: u64,
     /// What a person should know before saying yes.
     pub notes: Vec<String>,

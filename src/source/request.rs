@@ -23,6 +23,9 @@ pub struct StageRequest<'a> {
     /// What an earlier restore replaced, when that is to be live again and `archive` is the backup of it. Then a path that
     /// `archive` does not hold names what was not there: it is taken away.
     pub kept: Option<KeptData>,
+    /// Members of a tree that are damaged in the archive stay as they are, instead of being an error;
+    /// [`Staged::damaged`](super::Staged) names them.
+    pub partial: bool,
     /// Worker threads; 0 for one per core.
     pub threads: usize,
 }
@@ -31,7 +34,7 @@ impl StageRequest<'_> {
     /// All of the source, from the archive alone.
     #[must_use]
     pub const fn whole(job: JobId) -> Self {
-        Self { job, safety: None, paths: Vec::new(), kept: None, threads: 0 }
+        Self { job, safety: None, paths: Vec::new(), kept: None, partial: false, threads: 0 }
     }
 }
 

@@ -61,3 +61,23 @@ fn a_path_that_the_backup_does_not_hold_or_that_is_within_a_document_is_not_foun
     // A document is named by its own path, which is all of it.
     world.ctl(&["restore", &id, "--path", "data.json", "--yes"]).expect_code(0);
 }
+
+#[test]
+fn a_plan_tells_how_much_is_added_changed_and_removed_and_how_long_it_takes() {
+    let world = World::new();
+    let _daemon = world.start();
+    let id = backup(&world);
+    let same = world.ctl(&["restore", &id, "--source", "studies", "--dry-run", "--json"]).expect_code(0).json();
+    assert_eq!((&same["needed_bytes"], &same["estimate_seconds"]), (&0.into(), &serde_json::Value::Null), "{same:#}");
+    let report = fs::metadata(world.clinic.studies.join("study-000/report.txt")).unwrap().len();
+    change_everything(&world);
+    let plan = world.ctl(&["restore", &id, "--source", "studies", "--dry-run", "--json"]).expect_code(0).json();
+    let studies = &plan["sources"][0];
+    assert_eq!(studies["added"], serde_json::json!({ "files": 1, "bytes": report }), "{studies:#}");
+    assert_eq!(studies["removed"], serde_json::json!({ "files": 1, "bytes": 3 }), "{studies:#}");
+    assert_eq!(studies["changed"]["files"], 1, "{studies:#}");
+    assert!(plan["free_bytes"].as_u64().unwrap() > plan["needed_bytes"].as_u64().unwrap(), "{plan:#}");
+    job_of(&world, &["restore", &id]);
+    let again = world.ctl(&["restore", &id, "--dry-run", "--json"]).expect_code(0).json();
+    assert!(again["estimate_seconds"].as_u64().unwrap() >= 1, "{again:#}");
+}

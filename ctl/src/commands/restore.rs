@@ -32,7 +32,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "TIME", group = "from")]
     at: Option<String>,
     /// What the restore by this job replaced, while it is kept; an undo can be undone too
-    #[arg(long, value_name = "JOB", group = "from", conflicts_with_all = ["sources", "paths", "to"])]
+    #[arg(long, value_name = "JOB", group = "from", conflicts_with_all = ["sources", "paths", "to", "partial"])]
     undo: Option<String>,
     /// Only this source; may be given several times
     #[arg(long = "source", value_name = "NAME", conflicts_with = "paths")]
@@ -43,6 +43,9 @@ pub(crate) struct RestoreArgs {
     /// Write into this existing directory; nothing live is touched
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Restore what is undamaged of a damaged backup, leave the rest as it is, and name it; exits 3 then
+    #[arg(long)]
+    partial: bool,
     /// Go on although live data that is damaged or gone cannot be saved first
     #[arg(long)]
     accept_unsaved: bool,
@@ -96,6 +99,7 @@ fn request(args: &RestoreArgs) -> RestoreRequest {
         from: undo.or(at).unwrap_or_else(backup),
         sources: args.sources.clone(),
         paths: args.paths.iter().map(|path| Octets(path.as_bytes().to_vec())).collect(),
+        partial: args.partial,
         accept_unsaved: args.accept_unsaved,
         description: args.message.clone(),
         dry_run: args.dry_run,

@@ -56,6 +56,7 @@ pub(crate) fn restore(plan: &RestorePlan, look: &Look) -> String {
         "safety backup: none is needed, nothing live is touched".to_owned()
     });
     lines.extend(plan.unsaved.iter().map(|lost| format!("cannot be saved first: {}", clean(lost))));
+    lines.extend(plan.damage.iter().map(|what| format!("damaged in the backup: {}", clean(what))));
     let free = plan.free_bytes.map_or_else(|| "unknown".to_owned(), size);
     lines.push(format!("space: about {} needed, {free} free", size(plan.needed_bytes)));
     lines.extend(plan.estimate_seconds.map(|seconds| format!("time: about {}", span(seconds))));

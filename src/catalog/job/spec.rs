@@ -51,6 +51,9 @@ pub struct RestoreSpec {
     /// Only these members, and all below those that are folders; escaped like the paths of a manifest. Empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// Restore what is undamaged, and leave the rest as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// The undoing of a restore.
@@ -189,6 +192,9 @@ impl JobSpec {
                 }
                 say("accept_unsaved", spec.accept_unsaved.to_string());
                 say("to_directory", spec.to_directory.to_string());
+                if spec.partial {
+                    say("partial", spec.partial.to_string());
+                }
             }
             Self::Undo(spec) => {
                 say("undo", spec.restore.to_string());

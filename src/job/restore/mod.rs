@@ -15,6 +15,7 @@ mod open;
 mod plan;
 mod recover;
 mod restores;
+mod room;
 mod safety;
 mod transaction;
 mod undo;
@@ -27,6 +28,7 @@ pub(super) use open::{open_backup, selected_members};
 pub use plan::RestorePlan;
 pub use recover::Recovered;
 pub use restores::{Restores, Trouble, Unsettled};
+pub use room::Room;
 pub(super) use undo::run as run_undo;
 
 use self::application::Application;
@@ -41,31 +43,30 @@ use crate::model::SourceName;
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome, JobError> {
     cx.note_restored(spec.backup);
     cx.parts.restores.require_settled()?;
-    let restoring = Restoring::open(cx.parts, spec)?;
+    let mut restoring = Restoring::open(cx.parts, spec)?;
     cx.begin_phase("verify")?;
     restoring.require_sound(cx)?;
     let header = Header { paths: restoring.escaped_paths(), ..Header::new(cx.job.id, spec.backup) };
-    replace(cx, &restoring, header, spec.accept_unsaved)
+    replace(cx, restoring, header, spec.accept_unsaved)
 }
 
 /// Saves what is live, and puts what is open in its place.
 fn replace(
     cx: &JobContext<'_>,
-    restoring: &Restoring,
+    mut restoring: Restoring,
     header: Header,
     accept_unsaved: bool,
 ) -> Result<JobOutcome, JobError> {
     cx.begin_phase("plan")?;
     let unsaved = restoring.unsaved();
     require_accepted(&unsaved, accept_unsaved)?;
-    for replacement in &restoring.replacements {
-        replacement.plan(cx.progress)?;
-    }
+    let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
+    let plans = restoring.plan(cx.progress)?;
+    Room::of(&plans, &unsaved).require()?;
     let settings = &cx.parts.settings;
     Application { hooks: &settings.hooks, restores: &cx.parts.restores, progress: cx.progress }.check()?;
-    let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
-    let safety = Safety::take(cx, restoring, &unsaved)?;
+    let safety = Safety::take(cx, &restoring, &unsaved)?;
     let header = Header { safety: cx.safety_backup(), sources: restoring.names(), ..header };
     let journal = cx.parts.restores.begin(header)?;
-    Transaction::new(cx, restoring, safety, journal).run()
+    Transaction::new(cx, &restoring, safety, journal).run()
 }

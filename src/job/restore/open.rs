@@ -20,6 +20,10 @@ pub(super) struct Restoring {
     /// The backup that is restored.
     pub(super) record: BackupRecord,
     pub(super) replacements: Vec<Replacement>,
+    /// What is damaged in the backup stays as it is, instead of being an error.
+    pub(super) partial: bool,
+    /// What was found to be damaged.
+    pub(super) damage: Vec<String>,
     pub(super) _leases: Vec<Lease>,
 }
 
@@ -56,21 +60,56 @@ impl Restoring {
             let archive = Arc::clone(&archive);
             replacements.push(Replacement { source: Arc::clone(source), archive, paths, kept: None });
         }
-        Ok(Self { record, replacements, _leases: vec![lease] })
+        let (partial, damage) = (spec.partial, Vec::new());
+        Ok(Self { record, replacements, partial, damage, _leases: vec![lease] })
     }
 
-    /// Reads all of the backup, so that nothing damaged is begun with.
-    pub(super) fn require_sound(&self, cx: &JobContext<'_>) -> Result<(), JobError> {
+    /// Reads all of the backup, so that nothing damaged is begun with; a partial restore says what is damaged, and goes on.
+    pub(super) fn require_sound(&mut self, cx: &JobContext<'_>) -> Result<(), JobError> {
         let depth = Depth::Full { threads: cx.parts.settings.threads };
         let Some(Replacement { archive, .. }) = self.replacements.first() else { return Ok(()) };
         let report = verify(archive, self.record.sha256, depth, cx.progress)?;
         let Some(first) = report.damage.first() else { return Ok(()) };
+        if self.partial {
+            self.damage.extend(report.damage.iter().map(|what| format!("{}: {what}", self.record.filename)));
+            return Ok(());
+        }
         let hurt = match report.hurt_paths.first() {
             Some(path) => format!("; it hurts {} files, first: {path}", report.hurt_count),
             None => String::new(),
         };
         let message = format!("{} is damaged: {first}{hurt}", self.record.filename);
-        Err(failure(ErrorCode::Corruption, message, "nothing was changed; choose another backup: `carelogctl list`"))
+        let hint = "nothing was changed; choose another backup (`carelogctl list`), or restore what is undamaged of it \
+                    with --partial";
+        Err(failure(ErrorCode::Corruption, message, hint))
+    }
+
+    /// What it would do to each source. A partial restore leaves a source out of which nothing can be told or had.
+    pub(super) fn plan(&mut self, progress: &Progress) -> Result<Vec<SourcePlan>, JobError> {
+        let mut plans = Vec::with_capacity(self.replacements.len());
+        let mut kept = Vec::with_capacity(self.replacements.len());
+        for replacement in std::mem::take(&mut self.replacements) {
+            match replacement.plan(progress) {
+                Ok(plan) => {
+                    plans.push(plan);
+                    kept.push(replacement);
+                }
+                Err(error) if self.partial && error.code == ErrorCode::Corruption => {
+                    let name = replacement.source.name();
+                    self.damage.push(format!("left as it is: source '{name}': {}", error.message));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.replacements = kept;
+        match (plans.is_empty(), self.damage.first()) {
+            (true, Some(first)) => {
+                let message = format!("nothing of {} can be restored: {first}", self.record.filename);
+                let hint = "nothing was changed; choose another backup: `carelogctl list`";
+                Err(failure(ErrorCode::Corruption, message, hint))
+            }
+            _ => Ok(plans),
+        }
     }
 
     /// Files and bytes that are restored, which need not be all that the backup holds.
@@ -102,8 +141,7 @@ impl Restoring {
 }
 
 impl Replacement {
-    /// What it would do.
-    pub(super) fn plan(&self, progress: &Progress) -> Result<SourcePlan, JobError> {
+    fn plan(&self, progress: &Progress) -> Result<SourcePlan, JobError> {
         // What is brought back need not be there under the paths that were restored.
         let paths = if self.kept.is_some() { &[] } else { &self.paths[..] };
         Ok(self.source.plan(&self.archive, paths, progress)?)
@@ -114,12 +152,14 @@ impl Replacement {
         &self,
         cx: &JobContext<'_>,
         safety: Option<&SafetyBackup>,
+        partial: bool,
     ) -> Result<Box<dyn Staged>, JobError> {
         let request = StageRequest {
             job: cx.job.id,
             safety,
             paths: self.paths.clone(),
             kept: self.kept.clone(),
+            partial,
             threads: cx.parts.settings.threads,
         };
         Ok(self.source.stage(&self.archive, &request, cx.progress)?)

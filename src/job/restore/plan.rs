@@ -2,6 +2,7 @@
 
 use super::super::context::Parts;
 use super::open::Restoring;
+use super::room::Room;
 use super::undo::Undoing;
 use crate::catalog::{BackupRecord, JobError, RestoreSpec, UndoSpec};
 use crate::model::JobId;
@@ -19,6 +20,10 @@ pub struct RestorePlan {
     pub sources: Vec<SourcePlan>,
     /// Live data that cannot be saved first, each with the reason.
     pub unsaved: Vec<String>,
+    /// What is left as it is because the backup of it is damaged.
+    pub damage: Vec<String>,
+    /// How much room is needed beside the live data, and how much there is.
+    pub room: Room,
     /// The application is stopped and started by the job; otherwise somebody has to.
     pub stops_application: bool,
     /// The names of the probes that have to pass.
@@ -53,15 +58,17 @@ impl RestorePlan {
         Undoing::open(parts, spec).map(drop)
     }
 
-    fn of(parts: &Parts, restoring: Restoring) -> Result<Self, JobError> {
-        let unsaved = restoring.unsaved().iter().map(|u| format!("source '{}': {}", u.source, u.why)).collect();
-        let progress = Progress::default();
-        let plans = restoring.replacements.iter().map(|replacement| replacement.plan(&progress));
-        let sources = plans.collect::<Result<_, _>>()?;
+    fn of(parts: &Parts, mut restoring: Restoring) -> Result<Self, JobError> {
+        let unsaved = restoring.unsaved();
+        let unsaved_names = unsaved.iter().map(|unsaved| unsaved.source.clone()).collect();
+        let unsaved = unsaved.iter().map(|u| format!("source '{}': {}", u.source, u.why)).collect();
+        let sources = restoring.plan(&Progress::default())?;
         let hooks = &parts.settings.hooks;
         Ok(Self {
             record: restoring.record,
+            damage: restoring.damage,
             undoes: None,
+            room: Room::of(&sources, &unsaved_names),
             sources,
             unsaved,
             stops_application: hooks.stop_application.is_some(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::context::JobContext;
+use super::super::damage;
 use super::super::failure::failure;
 use super::Restores;
 use super::application::Application;
@@ -58,7 +59,7 @@ impl<'a> Transaction<'a> {
         self.cx.note("bytes", bytes);
         for replacement in &self.restoring.replacements {
             let name = replacement.source.name();
-            self.staged.push((name.clone(), replacement.stage(self.cx, self.safety.of(name))?));
+            self.staged.push((name.clone(), replacement.stage(self.cx, self.safety.of(name), self.restoring.partial)?));
             failpoint::pass("restore.staged")?;
         }
         self.cx.begin_phase("validate")?;
@@ -158,6 +159,9 @@ impl<'a> Transaction<'a> {
         self.begin_phase("finish");
         let mut warnings = std::mem::take(&mut self.safety.warnings);
         warnings.extend(self.staged.iter().flat_map(|(_, staged)| staged.warnings().iter().cloned()));
+        let damaged = self.staged.iter().flat_map(|(_, staged)| staged.damaged());
+        let damaged = damaged.map(|damage| damage::in_words("left as it is", damage));
+        warnings.extend(damage::note(self.cx, self.restoring.damage.iter().cloned().chain(damaged).collect()));
         if let Err(error) = self.restores().lift_marker() {
             warnings.push(format!("the application cannot be started by its unit: {}", marker_stays(&error)));
         }

@@ -30,7 +30,7 @@ pub(in crate::job) fn run(cx: &JobContext<'_>, spec: &UndoSpec) -> Result<JobOut
         undoes: Some(spec.restore),
         ..Header::new(cx.job.id, undoing.restoring.record.id)
     };
-    super::replace(cx, &undoing.restoring, header, spec.accept_unsaved)
+    super::replace(cx, undoing.restoring, header, spec.accept_unsaved)
 }
 
 /// A restore whose kept data is to be live again.
@@ -84,7 +84,7 @@ impl Undoing {
         }
         let (record, _) = opened.remove(0);
         Ok(Self {
-            restoring: Restoring { record, replacements, _leases: leases },
+            restoring: Restoring { record, replacements, partial: false, damage: Vec::new(), _leases: leases },
             second_backup: state.second_safety,
             paths: state.header.paths,
         })

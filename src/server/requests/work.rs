@@ -10,7 +10,7 @@ use crate::model::{Mode, SourceName};
 use crate::server::access::Caller;
 use crate::server::failure::Failure;
 use crate::server::handler::{Answer, IntoDirectory, Server};
-use crate::server::{time, wire};
+use crate::server::{overview, time, wire};
 
 impl Server {
     pub(in crate::server) fn backup(&self, caller: &Caller, request: &BackupRequest) -> Result<Answer, Failure> {
@@ -73,6 +73,7 @@ impl Server {
             accept_unsaved: request.accept_unsaved,
             description: request.description.clone(),
             to_directory: request.to,
+            partial: request.partial,
             paths: request.paths.iter().map(|path| escape(&path.0).into_owned()).collect(),
         };
         let parts = self.parts();
@@ -81,8 +82,7 @@ impl Server {
                 let plan = wire::plan_into_directory(&record, &spec);
                 return Ok(Answer::NeedsDirectory(IntoDirectory::Plan(Box::new(plan))));
             }
-            let plan = wire::restore_plan(RestorePlan::make(&parts, &spec)?, &parts)?;
-            return Answer::one(Reply::RestorePlan(Box::new(plan)));
+            return self.plan(RestorePlan::make(&parts, &spec)?);
         }
         let spec = JobSpec::Restore(spec);
         let job = NewJob::new(spec, caller.requester.clone(), self.now());
@@ -93,7 +93,7 @@ impl Server {
     }
 
     fn undo(&self, caller: &Caller, wanted: &str, request: &RestoreRequest) -> Result<Answer, Failure> {
-        if !request.sources.is_empty() || !request.paths.is_empty() || request.to {
+        if !request.sources.is_empty() || !request.paths.is_empty() || request.to || request.partial {
             let message = "an undo brings back all that the restore replaced, to where it was";
             return Err(Failure::new(ErrorCode::Usage, message, "name neither sources, paths nor a directory with it"));
         }
@@ -104,13 +104,18 @@ impl Server {
             description: request.description.clone(),
         };
         if request.dry_run {
-            let plan = wire::restore_plan(RestorePlan::make_undo(&parts, &spec)?, &parts)?;
-            return Answer::one(Reply::RestorePlan(Box::new(plan)));
+            return self.plan(RestorePlan::make_undo(&parts, &spec)?);
         }
         // Asked now too, so that what cannot be undone is told at once and not by a failed job.
         RestorePlan::require_undoable(&parts, &spec)?;
         let job = NewJob::new(JobSpec::Undo(spec), caller.requester.clone(), self.now());
         Answer::one(self.enqueue(caller, &job, None, request.now)?)
+    }
+
+    fn plan(&self, plan: RestorePlan) -> Result<Answer, Failure> {
+        let estimate = overview::plan_estimate(self, &plan)?;
+        let plan = wire::restore_plan(plan, &self.parts(), estimate)?;
+        Answer::one(Reply::RestorePlan(Box::new(plan)))
     }
 
     pub(in crate::server) fn delete(&self, caller: &Caller, backup: &str, reason: String) -> Result<Answer, Failure> {

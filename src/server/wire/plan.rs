@@ -7,7 +7,6 @@ use rpc::{Change, Octets, RestoreMethod};
 
 use super::{backup, scope, source_kind};
 use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
-use crate::fsio;
 use crate::job::{BackupPlan, Parts, RestorePlan};
 use crate::source::{SourcePlan, SwapMethod};
 
@@ -31,13 +30,12 @@ pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_
     }
 }
 
-pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Result<rpc::RestorePlan, JobError> {
-    let needed_bytes = plan.sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
-    let free = |source: &SourcePlan| {
-        let parent = source.destination.parent()?;
-        fsio::free_space(parent).ok().map(|space| space.free_bytes)
-    };
-    let free_bytes = plan.sources.iter().filter_map(free).min();
+/// `estimate_seconds` is what it takes by earlier restores.
+pub(in crate::server) fn restore_plan(
+    plan: RestorePlan,
+    parts: &Parts,
+    estimate_seconds: Option<u64>,
+) -> Result<rpc::RestorePlan, JobError> {
     let instructions = instructions(&plan);
     parts.store.check()?;
     Ok(rpc::RestorePlan {
@@ -46,9 +44,10 @@ pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Resul
         sources: plan.sources.into_iter().map(restore_source).collect(),
         safety_backup: true,
         unsaved: plan.unsaved,
-        needed_bytes,
-        free_bytes,
-        estimate_seconds: None,
+        damage: plan.damage,
+        needed_bytes: plan.room.needed_bytes,
+        free_bytes: plan.room.free_bytes,
+        estimate_seconds,
         instructions,
     })
 }
@@ -56,6 +55,9 @@ pub(in crate::server) fn restore_plan(plan: RestorePlan, parts: &Parts) -> Resul
 /// What people have to do, or should know that it is done.
 fn instructions(plan: &RestorePlan) -> Vec<String> {
     let mut lines = Vec::new();
+    if !plan.room.suffices() {
+        lines.push("Free space beside the live data: as it is, the restore is refused.".to_owned());
+    }
     if plan.stops_application {
         let probed = match &plan.probes[..] {
             [] => String::new(),
@@ -77,7 +79,6 @@ fn instructions(plan: &RestorePlan) -> Vec<String> {
 }
 
 fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
-    let change = |files| Change { files, bytes: 0 };
     rpc::RestoreSource {
         name: source.name.to_string(),
         kind: source_kind(source.kind),
@@ -86,9 +87,9 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
             SwapMethod::ExchangeEntries | SwapMethod::RenameEntries => RestoreMethod::ExchangeEntries,
         },
         destination: Octets::from_path(&source.destination),
-        added: Change { files: source.added, bytes: source.bytes },
-        changed: change(source.changed),
-        removed: change(source.removed),
+        added: Change { files: source.added, bytes: source.added_bytes },
+        changed: Change { files: source.changed, bytes: source.changed_bytes },
+        removed: Change { files: source.removed, bytes: source.removed_bytes },
         notes: source.notes,
     }
 }
@@ -115,6 +116,7 @@ pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &Resto
         sources,
         safety_backup: false,
         unsaved: Vec::new(),
+        damage: Vec::new(),
         free_bytes: None,
         estimate_seconds: None,
         instructions: Vec::new(),

@@ -89,6 +89,11 @@ pub(super) fn carry_over(
                     None => carried.left += 1,
                 }
             }
+            // In a folder that is the backup's.
+            Step::Other { path, directory, name, listed } if kept.wanted.is_lost(path) && !kept.stays(path, false) => {
+                let was_kept = carrier.excluded(prefix, path, directory, name, listed)?;
+                carried.kept += u64::from(was_kept == Some(true));
+            }
             Step::Directory { path, .. } | Step::Other { path, .. } | Step::Unreadable { path, .. }
                 if kept.wanted.has(path) || kept.stays(path, false) => {}
             Step::Directory { path, facts, fd } => {

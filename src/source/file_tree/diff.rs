@@ -20,6 +20,8 @@ pub(super) enum Difference<'d> {
     OnlyInBackup(&'d Entry),
     OnlyLive {
         path: &'d [u8],
+        /// Of a regular file; 0 for anything else.
+        size_bytes: u64,
     },
     Changed {
         entry: &'d Entry,
@@ -38,7 +40,7 @@ impl Difference<'_> {
     pub(super) fn path(&self) -> &[u8] {
         match self {
             Self::OnlyInBackup(entry) | Self::Changed { entry, .. } => &entry.path,
-            Self::OnlyLive { path } | Self::Excluded { path } => path,
+            Self::OnlyLive { path, .. } | Self::Excluded { path } => path,
         }
     }
 
@@ -46,7 +48,7 @@ impl Difference<'_> {
     pub(super) fn in_words(&self) -> (String, String) {
         match self {
             Self::OnlyInBackup(entry) => (shown(&entry.path), "is missing".to_owned()),
-            Self::OnlyLive { path } => (shown(path), "is not in the backup".to_owned()),
+            Self::OnlyLive { path, .. } => (shown(path), "is not in the backup".to_owned()),
             Self::Changed { entry, what, .. } => (shown(&entry.path), format!("differs from the backup: {what}")),
             Self::Excluded { path } => (shown(path), "is left out of the backup by configuration".to_owned()),
         }
@@ -122,7 +124,9 @@ pub(super) fn differences_and_suspects(
 
 fn report_live(found: &Live, on: &mut dyn FnMut(Difference<'_>)) {
     let path = found.path.as_slice();
-    on(if found.excluded { Difference::Excluded { path } } else { Difference::OnlyLive { path } });
+    let regular = found.facts.as_ref().filter(|facts| facts.kind == FileType::RegularFile);
+    let size_bytes = regular.map_or(0, |facts| facts.size);
+    on(if found.excluded { Difference::Excluded { path } } else { Difference::OnlyLive { path, size_bytes } });
 }
 
 fn next_live(walk: Option<&mut Walk<'_>>, prefix: &[u8]) -> Result<Option<Live>, StageError> {

@@ -98,6 +98,9 @@ pub(super) fn plan(
         added: tally.added,
         changed: tally.changed,
         removed: tally.removed,
+        added_bytes: tally.added_bytes,
+        changed_bytes: tally.changed_bytes,
+        removed_bytes: tally.removed_bytes,
         bytes,
         notes,
     })
@@ -123,21 +126,38 @@ struct Tally {
     added: u64,
     changed: u64,
     removed: u64,
+    added_bytes: u64,
+    changed_bytes: u64,
+    removed_bytes: u64,
     excluded: u64,
 }
 
 impl Tally {
     fn count(&mut self, difference: &Difference<'_>) {
         match difference {
-            Difference::OnlyInBackup(_) => self.added += 1,
-            Difference::OnlyLive { .. } => self.removed += 1,
+            Difference::OnlyInBackup(entry) => {
+                self.added += 1;
+                self.added_bytes = self.added_bytes.saturating_add(size_of(entry));
+            }
+            Difference::OnlyLive { size_bytes, .. } => {
+                self.removed += 1;
+                self.removed_bytes = self.removed_bytes.saturating_add(*size_bytes);
+            }
             Difference::Excluded { .. } => self.excluded += 1,
             // The times of folders change with every file in them and tell a person nothing.
             Difference::Changed { entry, what, .. } => {
                 if entry.kind != EntryKind::Directory || *what != "modification time" {
                     self.changed += 1;
+                    self.changed_bytes = self.changed_bytes.saturating_add(size_of(entry));
                 }
             }
         }
+    }
+}
+
+fn size_of(entry: &Entry) -> u64 {
+    match &entry.kind {
+        EntryKind::File(content) => content.size,
+        _ => 0,
     }
 }

@@ -21,7 +21,7 @@ use super::FileTree;
 use super::carry::{Kept, carry_over};
 use super::diff::{Difference, differences};
 use super::exclude::Rules;
-use super::extract::{ExtractOptions, Extraction};
+use super::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
 use super::open_root;
 use super::plan::{Held, live_root};
 use super::record::{Recording, record_of};
@@ -56,6 +56,7 @@ pub(super) struct StagedTree {
     swap: Swapping,
     is_up_to_date: bool,
     warnings: Vec<String>,
+    damaged: Vec<Damage>,
     /// Whether owners and extended attributes could all be set.
     exact: bool,
 }
@@ -71,7 +72,7 @@ impl StagedTree {
     ) -> Result<Self, StageError> {
         let held = Held::of(tree, archive)?;
         let prefix = held.metadata.member().into_bytes();
-        let wanted = match &request.kept {
+        let mut wanted = match &request.kept {
             None => Wanted::find(archive, &prefix, &request.paths)?,
             Some(_) => Wanted::named(&prefix, &request.paths),
         };
@@ -80,15 +81,17 @@ impl StagedTree {
         let site = Site::of(&place, live.as_ref().map(|(root, _)| root.as_fd()), method, request.job)?;
         let laid_out = site.make(method).and_then(|staged| {
             let extracting = Extracting { archive, wanted: &wanted, request, site: &site, progress };
-            let (warnings, taken) = extracting.run(&staged, live.as_ref())?;
+            let (report, taken) = extracting.run(&staged, live.as_ref())?;
+            let ExtractReport { warnings, damaged, .. } = report;
+            wanted.leave_out(&damaged);
             let root = archive.entry(&prefix)?;
-            let new_root = root.filter(|_| wanted.is_everything()).map(|entry| RootMetadata::from(&entry.meta));
+            let new_root = root.filter(|_| wanted.has(&prefix)).map(|entry| RootMetadata::from(&entry.meta));
             let recording = Recording { name: &tree.name, place: &place, site: &site, method, wanted: &wanted };
             let record = record_of(recording, &held.rules, new_root.as_ref())?;
-            Ok((warnings, taken, new_root, record))
+            Ok((warnings, damaged, taken, new_root, record))
         });
         match laid_out {
-            Ok((warnings, taken, new_root, record)) => Ok(Self {
+            Ok((warnings, damaged, taken, new_root, record)) => Ok(Self {
                 tree: tree.clone(),
                 archive: Arc::clone(archive),
                 place,
@@ -104,6 +107,7 @@ impl StagedTree {
                 is_up_to_date: false,
                 exact: warnings.is_empty(),
                 warnings,
+                damaged,
             }),
             Err(error) => {
                 // The first error is the one to report; what cannot be removed now is found by its name.
@@ -175,6 +179,10 @@ impl Staged for StagedTree {
 
     fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    fn damaged(&self) -> &[Damage] {
+        &self.damaged
     }
 
     fn validate(&mut self, progress: &Progress) -> Result<(), StageError> {
@@ -280,11 +288,15 @@ struct Extracting<'a> {
 impl Extracting<'_> {
     /// Into `staged`, from the archive and, as far as it is proved to be the same, from what an earlier restore kept or from
     /// `live`. Returns the warnings and what was taken from there.
-    fn run(&self, staged: &OwnedFd, live: Option<&(OwnedFd, Facts)>) -> Result<(Vec<String>, Taken), StageError> {
+    fn run(&self, staged: &OwnedFd, live: Option<&(OwnedFd, Facts)>) -> Result<(ExtractReport, Taken), StageError> {
         let prefix = self.wanted.prefix();
         self.pass("source.tree.begun")?;
-        let options =
-            ExtractOptions { threads: self.request.threads, strip: prefix.to_vec(), partial: false, sync: true };
+        let options = ExtractOptions {
+            threads: self.request.threads,
+            strip: prefix.to_vec(),
+            partial: self.request.partial,
+            sync: true,
+        };
         let entries = with_root(self.wanted.entries(self.archive), prefix);
         let extraction = Extraction::new(self.archive, staged.as_fd(), options, self.progress);
         let kept = self.kept();
@@ -300,7 +312,7 @@ impl Extracting<'_> {
             None => (extraction.run(entries)?, Taken::default()),
         };
         self.pass("source.tree.laid_out")?;
-        Ok((report.warnings, taken))
+        Ok((report, taken))
     }
 
     /// What an earlier restore kept, open. Nothing depends on it: the archive has it all.

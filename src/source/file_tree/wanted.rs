@@ -1,10 +1,11 @@
 //! Which entries of a source a restore is about: all, or those that were named with all below them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::error::StageError;
 use super::super::selection::Selection;
 use super::super::shown::shown;
+use super::extract::Damage;
 use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 
 /// The wanted entries of the source whose member is `prefix` (`studies/`, `data.json`).
@@ -12,6 +13,8 @@ use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 pub struct Wanted {
     prefix: Vec<u8>,
     selection: Selection,
+    /// Members that are damaged and not to be had, in their printable form.
+    lost: HashSet<String>,
 }
 
 impl Wanted {
@@ -39,15 +42,25 @@ impl Wanted {
         if selection.paths().iter().any(|path| path == root) {
             return Self::everything(prefix);
         }
-        Self { prefix: prefix.to_vec(), selection }
+        Self { prefix: prefix.to_vec(), selection, lost: HashSet::new() }
     }
 
     pub(super) fn everything(prefix: &[u8]) -> Self {
-        Self { prefix: prefix.to_vec(), selection: Selection::default() }
+        Self { prefix: prefix.to_vec(), selection: Selection::default(), lost: HashSet::new() }
     }
 
-    pub(super) const fn is_everything(&self) -> bool {
-        self.selection.is_everything()
+    /// From now on these are not wanted any more: they could not be had from the archive.
+    pub(super) fn leave_out(&mut self, damaged: &[Damage]) {
+        self.lost.extend(damaged.iter().map(|damage| damage.member.clone()));
+    }
+
+    pub(super) fn is_everything(&self) -> bool {
+        self.selection.is_everything() && self.lost.is_empty()
+    }
+
+    /// Whether the member at `path` would be wanted, but could not be had from the archive.
+    pub(super) fn is_lost(&self, path: &[u8]) -> bool {
+        !self.lost.is_empty() && self.lost.contains(&shown(path))
     }
 
     /// The member of the source.
@@ -58,7 +71,7 @@ impl Wanted {
 
     /// Whether the restore is about the member at `path`.
     pub(super) fn has(&self, path: &[u8]) -> bool {
-        self.selection.has(path)
+        self.selection.has(path) && !self.is_lost(path)
     }
 
     /// Whether the folder at `path` is only on the way to something wanted.

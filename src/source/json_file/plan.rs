@@ -37,6 +37,9 @@ pub(super) fn plan(source: &JsonFile, archive: &ArchiveReader, progress: &Progre
         added,
         changed,
         removed: 0,
+        added_bytes: added * held.content.size,
+        changed_bytes: changed * held.content.size,
+        removed_bytes: 0,
         bytes: held.content.size,
         notes,
     })
