@@ -146,3 +146,35 @@ fn an_undo_needs_nothing_of_the_archive_for_what_was_kept_untouched() {
     job_of(&world, &["restore", "--undo", &restore]);
     assert!(Live::of(&world) == now);
 }
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn an_undo_that_is_killed_is_taken_back_or_finished_and_what_was_kept_is_there_until_then() {
+    for (point, is_finished) in [("restore.swapped", false), ("restore.discard", true)] {
+        let world = keeping_world();
+        let daemon = world.start();
+        let id = backup(&world);
+        let then = Live::of(&world);
+        change_everything(&world);
+        let now = Live::of(&world);
+        let restore = job_of(&world, &["restore", &id]);
+        let kept = beside_live_data(&world);
+        daemon.stop();
+
+        let mut daemon = world.start_with(&[("CARELOG_FAIL", &format!("{point}=kill"))]);
+        world.ctl(&["restore", "--undo", &restore, "--yes", "--json"]).expect_code(6);
+        daemon.wait();
+        let _daemon = world.start();
+        crate::support::wait::wait_until("the undo to be settled", || beside_live_data(&world).len() == 2);
+        if is_finished {
+            assert!(Live::of(&world) == now, "{point}");
+            assert!(beside_live_data(&world) != kept, "{point}");
+            world.ctl(&["restore", "--undo", &restore, "--yes"]).expect_code(9);
+        } else {
+            assert!(Live::of(&world) == then, "{point}");
+            assert_eq!(beside_live_data(&world), kept, "{point}");
+            job_of(&world, &["restore", "--undo", &restore]);
+            assert!(Live::of(&world) == now, "{point}");
+        }
+    }
+}
