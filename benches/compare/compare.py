@@ -81,10 +81,10 @@ def measure(tool, args, root, member, number):
     try:
         one.prepare()
         spent = {"first backup": one.back_up()}
-        durable = {"first backup": seconds_to_sync(work)}
+        durable = {"first backup": tools.seconds_to_sync(work)}
         spent["verify"] = one.verify()
         spent["full restore"] = one.restore(work / "restored")
-        durable["full restore"] = seconds_to_sync(work)
+        durable["full restore"] = tools.seconds_to_sync(work)
         compare(root, work / "restored", tool.name)
         spent["one file"] = one.one_file(member, work / "one")
         if one.fetched(member, work / "one") != (root / member).read_bytes():
@@ -97,13 +97,6 @@ def measure(tool, args, root, member, number):
     finally:
         one.end()
         shutil.rmtree(work)
-
-
-def seconds_to_sync(work):
-    """How long it takes until what a tool wrote would outlive a power cut."""
-    begun = time.monotonic()
-    subprocess.run(["sync", "-f", work], check=True)
-    return time.monotonic() - begun
 
 
 def compare(expected, found, name):

@@ -42,6 +42,17 @@ def piped(script, **options):
     return timed(["bash", "-euo", "pipefail", "-c", script], **options)
 
 
+def seconds_to_sync(work):
+    """How long it takes until what a tool wrote would outlive a power cut."""
+    begun = time.monotonic()
+    subprocess.run(["sync", "-f", work], check=True)
+    return time.monotonic() - begun
+
+
+def output(argv):
+    return subprocess.check_output(argv, text=True)
+
+
 def tree_bytes(root):
     return sum(path.lstat().st_size for path in root.rglob("*") if path.is_file())
 
@@ -59,7 +70,7 @@ class CareLog:
             f'[daemon]\nstate_dir = "{work}/state"\nsocket = "{work}/sock"\n'
             f'[backup]\ndir = "{work}/store"\nmin_free = "0%"\n'
             f'[[source]]\nname = "data"\ntype = "json"\npath = "{data}/data.json"\n'
-            f'[[source]]\nname = "studies"\ntype = "files"\npath = "{data}/studies"\n'
+            f'[[source]]\nname = "studies"\ntype = "files"\npath = "{data}/studies"\n' + self.settings()
         )
         self.log = (work / "log").open("wb")
         # As systemd/carelogd.service starts it.
@@ -67,6 +78,10 @@ class CareLog:
         command = [self.carelogd, "run", "--config", config]
         self.daemon = subprocess.Popen(command, stderr=self.log, env=self.environment)
         self.memory = {}
+
+    def settings(self):
+        """Further lines of the configuration."""
+        return ""
 
     @staticmethod
     def available(programs):
