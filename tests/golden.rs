@@ -122,7 +122,7 @@ const FILES: [(&[u8], MakeContent); 6] = [
 fn write(path: &Path, codec: Codec) -> Sha256 {
     let file = File::options().create(true).truncate(true).read(true).write(true).open(path).unwrap();
     let spool = tempfile::tempdir().unwrap();
-    let options = WriterOptions { codec, threads: 1, spool_dir: spool.path().to_owned() };
+    let options = WriterOptions { codec, threads: 1, spool_dir: spool.path().to_owned(), bases: Vec::new() };
     let mut writer = ArchiveWriter::create(file, &options, metadata(), Progress::default()).unwrap();
     let [json, tree @ ..] = FILES;
     writer.begin_source();

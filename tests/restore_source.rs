@@ -35,7 +35,8 @@ fn backup_of(source: &dyn Source) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("archive");
     let file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
-    let options = WriterOptions { codec: Codec::Zstd(1), threads: 2, spool_dir: folder.path().to_owned() };
+    let options =
+        WriterOptions { codec: Codec::Zstd(1), threads: 2, spool_dir: folder.path().to_owned(), bases: Vec::new() };
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         id: BackupId::generate(),

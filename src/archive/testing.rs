@@ -62,7 +62,7 @@ pub(super) fn metadata() -> Metadata {
 }
 
 pub(super) fn options(codec: Codec, dir: &Path) -> WriterOptions {
-    WriterOptions { codec, threads: 2, spool_dir: dir.to_owned() }
+    WriterOptions { codec, threads: 2, spool_dir: dir.to_owned(), bases: Vec::new() }
 }
 
 /// An archive in a folder of its own.

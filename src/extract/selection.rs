@@ -134,7 +134,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("archive");
         let file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
-        let options = WriterOptions { codec: Codec::None, threads: 1, spool_dir: dir.path().to_owned() };
+        let options =
+            WriterOptions { codec: Codec::None, threads: 1, spool_dir: dir.path().to_owned(), bases: Vec::new() };
         let metadata = Metadata {
             format_version: FORMAT_VERSION,
             id: BackupId::generate(),

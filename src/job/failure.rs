@@ -104,6 +104,11 @@ impl From<ReadError> for JobError {
                 failure(ErrorCode::Failed, error, hint)
             }
             ReadError::TooNew(_) => failure(ErrorCode::Failed, error, ""),
+            ReadError::MissingArchive { .. } => failure(
+                ErrorCode::NotFound,
+                error,
+                "bring its archive back into the backup directory; `carelogctl show BACKUP` lists all that are needed",
+            ),
             ReadError::NotAnArchive(_) | ReadError::Damaged(_) | ReadError::MissingChunk(_) => failure(
                 ErrorCode::Corruption,
                 error,

@@ -115,7 +115,7 @@ fn write(
 ) -> Result<Finished, JobError> {
     let settings = &cx.parts.settings;
     let spool_dir = partial.path().parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-    let options = WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir };
+    let options = WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: Vec::new() };
     let mut writer = ArchiveWriter::create(partial.file()?, &options, metadata, cx.progress.clone())?;
     let mut summaries = Vec::with_capacity(sources.len());
     for source in sources {

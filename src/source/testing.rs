@@ -60,7 +60,7 @@ fn write_archive(
     fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
 ) -> File {
     let file = File::options().create_new(true).read(true).write(true).open(folder.path().join("archive")).unwrap();
-    let options = WriterOptions { codec, threads: 2, spool_dir: folder.path().to_owned() };
+    let options = WriterOptions { codec, threads: 2, spool_dir: folder.path().to_owned(), bases: Vec::new() };
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         id: BackupId::generate(),

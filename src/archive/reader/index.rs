@@ -1,6 +1,7 @@
-//! The index as a reader uses it: pages are loaded when they are first asked for, and kept.
+//! The index of one archive as a reader uses it: pages are loaded when they are first asked for, and kept until
+//! somebody wants all of them at once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{ChunkLocation, FrameSource, ReadError};
 use crate::archive::index::{CHUNK_RECORD, CHUNKS_PER_PAGE, IndexedChunk, read_frames};
@@ -16,7 +17,7 @@ pub(super) struct Index {
 struct Page {
     location: IndexPage,
     first: Sha256,
-    records: OnceLock<Arc<[u8]>>,
+    records: Mutex<Option<Arc<[u8]>>>,
 }
 
 impl Index {
@@ -34,7 +35,7 @@ impl Index {
                 if page.frame.raw as usize > CHUNKS_PER_PAGE * CHUNK_RECORD {
                     return Err(damaged("a page of absurd length"));
                 }
-                Ok(Page { location: page.clone(), first, records: OnceLock::new() })
+                Ok(Page { location: page.clone(), first, records: Mutex::default() })
             })
             .collect::<Result<Vec<_>, ReadError>>()?;
         // Equal firsts are possible: a chunk that lies in an archive many times.
@@ -42,6 +43,16 @@ impl Index {
             return Err(damaged("its pages are not in order"));
         }
         Ok((frames, Self { pages }))
+    }
+
+    /// Whether the archive holds no chunk at all.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// How many chunks are listed, as far as the pages' lengths tell.
+    pub(super) fn count(&self) -> usize {
+        self.pages.iter().map(|page| page.location.frame.raw as usize / CHUNK_RECORD).sum()
     }
 
     pub(super) fn find(&self, frames_in: &FrameSource, id: &Sha256) -> Result<ChunkLocation, ReadError> {
@@ -55,28 +66,37 @@ impl Index {
             match record[..32].cmp(&id.0) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => {
-                    let IndexedChunk { frame, offset, length, .. } = IndexedChunk::read(record);
-                    return Ok(ChunkLocation { frame, offset, length });
-                }
+                std::cmp::Ordering::Equal => return Ok(IndexedChunk::read(record).into()),
             }
         }
         Err(ReadError::MissingChunk(*id))
     }
 
-    pub(super) fn all_in_file_order(&self, frames_in: &FrameSource) -> Result<Vec<IndexedChunk>, ReadError> {
-        let mut chunks = Vec::new();
+    /// Hands every chunk to `take`, sorted by SHA-256. The pages that were kept are let go of.
+    pub(super) fn drain(&self, frames_in: &FrameSource, mut take: impl FnMut(IndexedChunk)) -> Result<(), ReadError> {
         for page in &self.pages {
-            chunks.extend(page.records(frames_in)?.chunks_exact(CHUNK_RECORD).map(IndexedChunk::read));
+            let records = page.records(frames_in)?;
+            page.lock().take();
+            records.chunks_exact(CHUNK_RECORD).map(IndexedChunk::read).for_each(&mut take);
         }
+        Ok(())
+    }
+
+    pub(super) fn all_in_file_order(&self, frames_in: &FrameSource) -> Result<Vec<IndexedChunk>, ReadError> {
+        let mut chunks = Vec::with_capacity(self.count());
+        self.drain(frames_in, |chunk| chunks.push(chunk))?;
         chunks.sort_unstable_by_key(|chunk| (chunk.frame, chunk.offset));
         Ok(chunks)
     }
 }
 
 impl Page {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<[u8]>>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn records(&self, frames_in: &FrameSource) -> Result<Arc<[u8]>, ReadError> {
-        if let Some(records) = self.records.get() {
+        if let Some(records) = &*self.lock() {
             return Ok(Arc::clone(records));
         }
         let mut bytes = Vec::new();
@@ -89,6 +109,6 @@ impl Page {
         if !sound {
             return Err(ReadError::Damaged("the index: a page of broken records".to_owned()));
         }
-        Ok(Arc::clone(self.records.get_or_init(|| bytes.into())))
+        Ok(Arc::clone(self.lock().insert(bytes.into())))
     }
 }

@@ -6,6 +6,8 @@
 mod content;
 mod entries;
 mod index;
+mod set;
+mod table;
 
 use std::fs::File;
 use std::io;
@@ -15,11 +17,12 @@ use std::sync::Mutex;
 pub use self::content::ContentReader;
 pub use self::entries::Entries;
 use self::index::Index;
+use self::set::Bases;
 use super::escape::{excerpt, unescape};
 use super::frame::{Algorithm, Decompressor, FRAME_LIMIT};
 use super::metadata::{FORMAT_VERSION, FrameLocation, RestorePoint};
 use super::trailer::{self, Trailer};
-use crate::model::Sha256;
+use crate::model::{BackupId, Sha256};
 
 /// Why an archive could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,14 +40,20 @@ pub enum ReadError {
     #[error("damaged: {0}")]
     Damaged(String),
     /// A chunk that no archive at hand holds.
-    #[error("the chunk {0} is not in this archive")]
+    #[error("the chunk {0} is in no archive of this restore point")]
     MissingChunk(Sha256),
+    /// What lies in an archive that was not given.
+    #[error("the archive of backup {id} is needed, and is not here")]
+    MissingArchive {
+        /// Id of its backup.
+        id: BackupId,
+    },
 }
 
 /// Where a chunk lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkLocation {
-    /// Number of the frame.
+    /// Number of the frame, as [`ArchiveReader::read_frame`] counts them: through all archives at hand.
     pub frame: u32,
     /// Offset in the decompressed frame.
     pub offset: u32,
@@ -52,7 +61,7 @@ pub struct ChunkLocation {
     pub length: u32,
 }
 
-/// Reads one archive. Cheap to open: trailer, restore point and frame table. `&self` methods may be called from several
+/// Reads one archive, and with [`ArchiveReader::with_bases`] a restore point that lies in several. Cheap to open: trailer, restore point and frame table. `&self` methods may be called from several
 /// threads at once.
 #[derive(Debug)]
 pub struct ArchiveReader {
@@ -63,6 +72,7 @@ pub struct ArchiveReader {
     manifest_firsts: Vec<Vec<u8>>,
     frames: Vec<FrameLocation>,
     index: Index,
+    bases: Bases,
 }
 
 impl ArchiveReader {
@@ -93,7 +103,8 @@ impl ArchiveReader {
             .filter(|firsts| firsts.is_sorted_by(|a, b| a < b) && has_all_of_manifest(&restore_point))
             .ok_or_else(|| ReadError::Damaged("restore-point.json: the list of manifest chunks".to_owned()))?;
         let (frames, index) = Index::open(&frames_in, &restore_point.index)?;
-        Ok(Self { frames_in, size_bytes, restore_point, manifest_firsts, frames, index })
+        let bases = Bases::none(restore_point.metadata.id, &restore_point.archives);
+        Ok(Self { frames_in, size_bytes, restore_point, manifest_firsts, frames, index, bases })
     }
 
     /// What the archive says of itself.
@@ -108,21 +119,13 @@ impl ArchiveReader {
         self.size_bytes
     }
 
-    /// The frames that hold members and manifest, in the order of the file.
+    /// The frames of this file that hold members and manifest, in their order.
     #[must_use]
     pub fn frames(&self) -> &[FrameLocation] {
         &self.frames
     }
 
-    /// Where a chunk lies in this archive.
-    ///
-    /// # Errors
-    /// [`ReadError::MissingChunk`], or what reading the index says.
-    pub fn locate(&self, id: &Sha256) -> Result<ChunkLocation, ReadError> {
-        self.index.find(&self.frames_in, id)
-    }
-
-    /// Every chunk that lies in this archive, in the order of the file.
+    /// Every chunk that lies in this file, in its order.
     ///
     /// # Errors
     /// What reading the index says.
@@ -136,9 +139,10 @@ impl ArchiveReader {
     /// # Errors
     /// [`ReadError::Damaged`], [`ReadError::Io`].
     pub fn read_frame(&self, frame: u32, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
-        let location = self.frames.get(frame as usize);
+        let (archive, number) = self.archive_of(frame);
+        let location = archive.frames.get(number as usize);
         let location = location.ok_or_else(|| ReadError::Damaged(format!("there is no frame {frame}")))?;
-        self.frames_in.read(location, buffer)
+        archive.frames_in.read(location, buffer)
     }
 
     /// Decompresses a frame whose stored bytes the caller has read itself.
@@ -174,6 +178,12 @@ pub fn checked_chunk<'a>(frame: &'a [u8], location: &ChunkLocation, id: &Sha256)
         Ok(bytes)
     } else {
         Err(ReadError::Damaged(format!("chunk {id} in frame {} has another SHA-256", location.frame)))
+    }
+}
+
+impl From<super::index::IndexedChunk> for ChunkLocation {
+    fn from(chunk: super::index::IndexedChunk) -> Self {
+        Self { frame: chunk.frame, offset: chunk.offset, length: chunk.length }
     }
 }
 

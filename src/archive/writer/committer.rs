@@ -10,6 +10,7 @@ use sha2::Digest as _;
 use tokio_util::sync::CancellationToken;
 
 use super::flusher::Flusher;
+use super::lines::Lines;
 use super::pipeline::{DoneFrame, Mark};
 use super::stream_spool::StreamSpool;
 use crate::archive::index::IndexedChunk;
@@ -139,6 +140,7 @@ impl Committer {
                     self.committed.manifest.push(ManifestChunk { id, length, first });
                 }
                 Mark::Entry(entry, whole) => self.add_entry(*entry, whole)?,
+                Mark::Unchanged(lines) => self.add_unchanged(&lines)?,
                 Mark::NextSource => self.new_source = true,
                 Mark::Checkpoint => self.set_checkpoint(),
                 Mark::Rollback => self.roll_back()?,
@@ -202,16 +204,31 @@ impl Committer {
             totals.raw_bytes += content.stored_bytes();
             totals.new_bytes += content.stored_bytes();
         }
-        if self.new_source {
-            self.new_source = false;
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        entry.write_line(&mut line);
+        let written = self.write_lines(&entry.path, &line);
+        self.line = line;
+        written
+    }
+
+    fn add_unchanged(&mut self, lines: &Lines) -> io::Result<()> {
+        let totals = &mut self.committed.totals;
+        totals.entries += lines.totals.entries;
+        totals.files += lines.totals.files;
+        totals.raw_bytes += lines.totals.raw_bytes;
+        self.write_lines(&lines.first, &lines.text)
+    }
+
+    /// Writes lines of the manifest; the first of them is that of `first`.
+    fn write_lines(&mut self, first: &[u8], text: &[u8]) -> io::Result<()> {
+        if std::mem::take(&mut self.new_source) {
             let lines = tempfile::tempfile_in(&self.spool_dir)?;
-            self.spools.push((entry.path.clone(), BufWriter::with_capacity(256 * 1024, lines), 0));
+            self.spools.push((first.to_vec(), BufWriter::with_capacity(256 * 1024, lines), 0));
         }
-        self.line.clear();
-        entry.write_line(&mut self.line);
         let (_, lines, bytes) = self.spools.last_mut().ok_or_else(|| io::Error::other("no manifest spool"))?;
-        *bytes += self.line.len() as u64;
-        lines.write_all(&self.line)
+        *bytes += text.len() as u64;
+        lines.write_all(text)
     }
 
     fn set_checkpoint(&mut self) {

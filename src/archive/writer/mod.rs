@@ -8,6 +8,7 @@ mod digester;
 mod finish;
 mod flusher;
 mod large;
+mod lines;
 mod pipeline;
 mod stream;
 mod stream_spool;
@@ -21,12 +22,14 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, bounded};
 
 use self::digester::Digest;
+use self::lines::{LINES_TARGET, Lines};
 use self::pipeline::{Buffer, Mark, Pipeline};
 use super::chunk::{Cutter, MIN_CHUNK};
 use super::frame::{Codec, FRAME_TARGET};
 use super::manifest::{Content, Entry, EntryKind, Meta, Segment};
 use super::metadata::{Metadata, RestorePoint};
 use super::pax::{self, Body, Member};
+use super::reader::ArchiveReader;
 use crate::model::Sha256;
 use crate::progress::{Cancelled, Progress};
 
@@ -39,6 +42,9 @@ pub struct WriterOptions {
     pub threads: usize,
     /// Where unnamed files may lie while the archive is written: the folder of the archive, whose space was checked.
     pub spool_dir: PathBuf,
+    /// The restore points whose content need not be written again, each opened with the archives that it needs. Empty for
+    /// a full.
+    pub bases: Vec<Arc<ArchiveReader>>,
 }
 
 /// Why a member or an archive could not be written.
@@ -155,6 +161,8 @@ pub struct ArchiveWriter {
 struct Frame {
     raw: Buffer,
     marks: Vec<Mark>,
+    /// Bytes of manifest lines among the marks.
+    lines_bytes: usize,
     /// Work for the digester, handed over with the frame.
     digests: Vec<FrameDigest>,
 }
@@ -179,7 +187,7 @@ impl ArchiveWriter {
         let (stop, spool_dir) = (progress.cancellation().child_token(), options.spool_dir.clone());
         let pipeline =
             Pipeline::start(file, options.codec, options.threads, spool_dir, stop).map_err(WriteError::Archive)?;
-        let frame = Frame { raw: pipeline.buffer(), marks: Vec::new(), digests: Vec::new() };
+        let frame = Frame { raw: pipeline.buffer(), marks: Vec::new(), lines_bytes: 0, digests: Vec::new() };
         let cutter = Cutter::for_content();
         let mut writer = Self { pipeline, frame, codec: options.codec, metadata, progress, cutter };
         let json = serde_json::to_vec_pretty(&writer.metadata).map_err(|e| WriteError::Archive(e.into()))?;
@@ -203,6 +211,23 @@ impl ArchiveWriter {
         let entry = Entry { path: path.to_vec(), meta, kind: special.into() };
         self.frame.marks.push(Mark::Entry(Box::new(entry), None));
         self.progress.add_files(1);
+        self.flush_when_full()
+    }
+
+    /// Adds an entry of which everything is as a base has it: only its line in the manifest is written. Its chunks have
+    /// to lie where a base finds them.
+    ///
+    /// # Errors
+    /// [`WriteError::Archive`], [`WriteError::Cancelled`].
+    pub fn add_unchanged(&mut self, entry: &Entry) -> Result<(), WriteError> {
+        if !matches!(self.frame.marks.last(), Some(Mark::Unchanged(_))) {
+            self.frame.marks.push(Mark::Unchanged(Box::new(Lines::beginning_with(&entry.path))));
+        }
+        if let Some(Mark::Unchanged(lines)) = self.frame.marks.last_mut() {
+            self.frame.lines_bytes += lines.push(entry);
+        }
+        self.progress.add_files(1);
+        self.progress.add_bytes(entry.content().map_or(0, Content::stored_bytes));
         self.flush_when_full()
     }
 
@@ -296,7 +321,8 @@ impl ArchiveWriter {
     }
 
     fn flush_when_full(&mut self) -> Result<(), WriteError> {
-        if self.frame.raw.bytes().len() < FRAME_TARGET { Ok(()) } else { self.flush() }
+        let is_full = self.frame.raw.bytes().len() >= FRAME_TARGET || self.frame.lines_bytes >= LINES_TARGET;
+        if is_full { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {
@@ -321,6 +347,7 @@ impl ArchiveWriter {
                 FrameDigest::Finish(sender) => Digest::Finish(sender),
             });
         }
+        self.frame.lines_bytes = 0;
         let sent = self.pipeline.send(raw, std::mem::take(&mut self.frame.marks));
         sent.map_err(|error| archive_error(error, &self.progress))
     }

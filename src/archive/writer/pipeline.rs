@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::committer::{self, Committed, Spool};
 use super::digester::{self, Digest};
+use super::lines::Lines;
 use crate::archive::frame::{Codec, Compressor, FRAME_TARGET};
 use crate::archive::manifest::Entry;
 use crate::model::Sha256;
@@ -40,6 +41,8 @@ pub(super) enum Mark {
     Chunk { offset: u32, length: u32 },
     /// An entry whose chunks are those since the last one. With a receiver, its SHA-256 comes from the digester.
     Entry(Box<Entry>, Option<Receiver<Sha256>>),
+    /// Entries that are in the manifest as a base has them.
+    Unchanged(Box<Lines>),
     /// A chunk of the manifest, with the path of its first entry.
     ManifestChunk { offset: u32, length: u32, first: String },
     /// The entries of another source follow.
