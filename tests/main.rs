@@ -21,5 +21,8 @@ mod restore_source;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
+// A restore on such a machine is stopped at points of failure.
+#[cfg(feature = "failpoints")]
+mod systemd;
 mod transaction;
 mod undo;
