@@ -15,6 +15,7 @@ mod golden;
 mod harness;
 mod hostile;
 mod interop;
+mod obstacles;
 mod packaging;
 mod quickstart;
 mod restore_source;
