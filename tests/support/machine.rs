@@ -244,8 +244,8 @@ fn own_cgroup(folder: &Path) -> PathBuf {
 /// Removes a control group with those below it. False while a process is in one.
 fn remove_cgroup(cgroup: &Path) -> bool {
     let Ok(entries) = fs::read_dir(cgroup) else { return true };
-    let below = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-    below.fold(true, |gone, path| remove_cgroup(&path) && gone) && fs::remove_dir(cgroup).is_ok()
+    let mut below = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    below.all(|path| remove_cgroup(&path)) && fs::remove_dir(cgroup).is_ok()
 }
 
 /// This machine's root, with what is written to it kept in `memory`.
