@@ -15,11 +15,15 @@ mod golden;
 mod harness;
 mod hostile;
 mod interop;
+mod obstacles;
 mod packaging;
 mod quickstart;
 mod restore_source;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
+// A restore on such a machine is stopped at points of failure.
+#[cfg(feature = "failpoints")]
+mod systemd;
 mod transaction;
 mod undo;

@@ -18,13 +18,16 @@ fn the_unit_is_understood_by_systemd() {
     if !has_tools(&["systemd-analyze"]) {
         return;
     }
-    let unit = in_repository("systemd/carelogd.service");
-    let answer = run("systemd-analyze", &["verify", unit.to_str().unwrap()]);
+    let [unit, target] = ["carelogd.service", "carelog-settled.target"].map(|name| in_repository("systemd").join(name));
+    let answer = run("systemd-analyze", &["verify", unit.to_str().unwrap(), target.to_str().unwrap()]);
     // On a machine where it is not installed, the program is missing, and that alone may be complained about.
     let complaints: Vec<_> = answer
         .stderr
         .lines()
-        .filter(|line| line.contains("carelogd.service") && !line.contains("is not executable: No such file"))
+        .filter(|line| {
+            (line.contains("carelogd.service") || line.contains("carelog-settled"))
+                && !line.contains("is not executable: No such file")
+        })
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
@@ -35,7 +38,7 @@ fn the_applications_drop_in_heeds_the_marker_of_the_default_state_folder() {
     let marker = carelogd::config::Daemon::default().state_dir.join("restore-in-progress");
     let lines: Vec<_> = drop_in.lines().filter(|line| !line.starts_with('#')).collect();
     let condition = format!("ConditionPathExists=!{}", marker.display());
-    assert_eq!(lines, ["[Unit]", "After=carelogd.service", condition.as_str()]);
+    assert_eq!(lines, ["[Unit]", "After=carelog-settled.target", condition.as_str()]);
 }
 
 #[test]

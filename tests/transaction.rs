@@ -2,8 +2,11 @@
 //! the recovery from it, passes.
 
 #[cfg(feature = "failpoints")]
+mod cancels;
+#[cfg(feature = "failpoints")]
 mod crashes;
 mod hooks;
 #[cfg(feature = "failpoints")]
 mod recovery;
 mod site;
+mod writer;

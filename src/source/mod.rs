@@ -11,6 +11,7 @@ mod escaped_path;
 mod facts;
 pub mod file_tree;
 pub mod json_file;
+mod local_owner;
 mod place;
 mod postgres;
 mod request;

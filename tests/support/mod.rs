@@ -3,6 +3,8 @@
 pub(crate) mod clinic;
 pub(crate) mod daemon;
 pub(crate) mod evil;
+#[cfg(feature = "failpoints")]
+pub(crate) mod machine;
 pub(crate) mod mount;
 #[cfg(feature = "failpoints")]
 pub(crate) mod pause;

@@ -32,7 +32,9 @@ impl Room {
                 false => plan.added_bytes.saturating_add(plan.changed_bytes),
             };
             room.needed_bytes = room.needed_bytes.saturating_add(needed);
-            room.free_bytes = fsio::free_space(place).ok().map(|space| space.free_bytes);
+            // Some file systems, in memory or over a network, have no figures and say 0 of 0.
+            let space = fsio::free_space(place).ok().filter(|space| space.total_bytes > 0);
+            room.free_bytes = space.map(|space| space.free_bytes);
         }
         let spare = |room: &Self| room.free_bytes.map(|free| i128::from(free) - i128::from(room.needed_bytes));
         devices.into_values().min_by_key(|room| spare(room).unwrap_or(i128::MAX)).unwrap_or_default()

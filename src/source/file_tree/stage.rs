@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::super::error::{SourceError, StageError};
 use super::super::facts::Facts;
+use super::super::local_owner::LocalOwners;
 use super::super::place::Place;
 use super::super::shown::shown;
 use super::super::steps;
@@ -84,8 +85,11 @@ impl StagedTree {
             let (report, taken) = extracting.run(&staged, live.as_ref())?;
             let ExtractReport { warnings, damaged, .. } = report;
             wanted.leave_out(&damaged);
-            let root = archive.entry(&prefix)?;
-            let new_root = root.filter(|_| wanted.has(&prefix)).map(|entry| RootMetadata::from(&entry.meta));
+            let root = archive.entry(&prefix)?.filter(|_| wanted.has(&prefix));
+            let new_root = root.map(|mut entry| {
+                LocalOwners::default().translate(&mut entry.meta);
+                RootMetadata::from(&entry.meta)
+            });
             let recording = Recording { name: &tree.name, place: &place, site: &site, method, wanted: &wanted };
             let record = record_of(recording, &held.rules, new_root.as_ref())?;
             Ok((warnings, damaged, taken, new_root, record))

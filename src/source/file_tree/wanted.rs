@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::error::StageError;
+use super::super::local_owner::LocalOwners;
 use super::super::selection::Selection;
 use super::super::shown::shown;
 use super::extract::Damage;
@@ -79,17 +80,19 @@ impl Wanted {
         self.selection.leads_through(path)
     }
 
-    /// The wanted entries in path order, and the folders on the way to them. A hard link to a file that is not wanted
-    /// becomes that file.
+    /// The wanted entries in path order, and the folders on the way to them, with their owners as they are here. A hard link
+    /// to a file that is not wanted becomes that file.
     pub fn entries<'a>(&'a self, archive: &'a ArchiveReader) -> impl Iterator<Item = Result<Entry, ReadError>> + 'a {
         let mut stand_ins = HashMap::new();
+        let mut owners = LocalOwners::default();
         let is_wanted = |entry: &Entry| {
             self.has(&entry.path) || entry.kind == EntryKind::Directory && self.leads_through(&entry.path)
         };
-        archive
-            .entries(&self.prefix)
-            .filter(move |entry| entry.as_ref().map_or(true, is_wanted))
-            .map(move |entry| self.complete(archive, entry?, &mut stand_ins))
+        archive.entries(&self.prefix).filter(move |entry| entry.as_ref().map_or(true, is_wanted)).map(move |entry| {
+            let mut entry = self.complete(archive, entry?, &mut stand_ins)?;
+            owners.translate(&mut entry.meta);
+            Ok(entry)
+        })
     }
 
     /// `stand_ins` holds, for each file that is not wanted, the first link to it, which takes its place.

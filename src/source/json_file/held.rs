@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::error::{SourceError, StageError};
+use super::super::local_owner::LocalOwners;
 use super::super::shown::shown;
 use super::JsonFile;
 use super::document::parse;
@@ -35,7 +36,8 @@ impl Held {
             .find(|held| held.name == source.name && held.kind == SourceKind::Json)
             .ok_or_else(missing)?;
         let member = metadata.member().into_bytes();
-        let entry = archive.entry(&member)?.ok_or_else(missing)?;
+        let mut entry = archive.entry(&member)?.ok_or_else(missing)?;
+        LocalOwners::default().translate(&mut entry.meta);
         let EntryKind::File(content) = entry.kind else {
             return Err(damaged(&member, "it is not a file in the manifest"));
         };

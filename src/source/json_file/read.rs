@@ -2,7 +2,8 @@
 //!
 //! A writer may replace the file by a rename, rewrite it in place, or write it in pieces. So a copy is taken only if the
 //! file did not change from before the first byte to after the last, is still the one at its path, parses, and has been
-//! quiet for a moment; otherwise it is watched until it is. One that does not parse and was not touched for longer than we
+//! quiet for a moment; otherwise it is watched until it is. A file that was replaced by a rename meanwhile is done with: a
+//! copy of it that is whole and parses is taken too, or a busy application could not be backed up at all. One that does not parse and was not touched for longer than we
 //! would wait is refused at once: nobody is writing it.
 
 use std::ffi::CStr;
@@ -44,11 +45,28 @@ pub(super) struct Copy {
 
 /// One look at the file.
 struct Look {
+    /// Held, to see what becomes of it.
+    file: std::fs::File,
     bytes: Vec<u8>,
     facts: Facts,
     meta: Meta,
     warning: Option<String>,
     is_whole: bool,
+}
+
+impl Look {
+    /// Whether the file was replaced since, and nobody had written to it in between.
+    fn was_replaced_whole(&self) -> bool {
+        let Ok(stat) = rustix::fs::fstat(&self.file) else { return false };
+        let now = Facts::from(&stat);
+        let is_replaced = stat.st_nlink == 0;
+        let is_as_read = now.size == self.facts.size && now.mtime == self.facts.mtime;
+        is_replaced && is_as_read && self.bytes.len() as u64 == now.size
+    }
+
+    fn into_copy(self) -> Copy {
+        Copy { bytes: self.bytes, meta: self.meta, warning: self.warning }
+    }
 }
 
 /// Reads the file at `path`.
@@ -58,13 +76,16 @@ pub(super) fn read_settled(path: &Path, clock: &Clock, progress: &Progress) -> R
     loop {
         progress.check_cancelled()?;
         let look = look(path)?;
+        if let Some(replaced) = before.take_if(|before| before.was_replaced_whole() && parse(&before.bytes).is_ok()) {
+            return Ok(replaced.into_copy());
+        }
         let parsed = if look.is_whole { parse(&look.bytes).err() } else { None };
         let kept_still = before.is_some_and(|before| {
             before.is_whole && look.facts.is_unchanged_since(&before.facts) && look.bytes == before.bytes
         });
         let is_settled = look.is_whole && (kept_still || is_older(look.facts.mtime, QUIET, clock));
         match (is_settled, parsed) {
-            (true, None) => return Ok(Copy { bytes: look.bytes, meta: look.meta, warning: look.warning }),
+            (true, None) => return Ok(look.into_copy()),
             (true, parsed) if is_older(look.facts.mtime, PATIENCE, clock) => {
                 return Err(unsettled(path, &look.bytes, true, parsed));
             }
@@ -138,7 +159,7 @@ fn look(path: &Path) -> Result<Look, SourceError> {
     let is_whole = after.is_unchanged_since(&facts)
         && bytes.len() as u64 == facts.size
         && at_path.is_some_and(|now| now.is_unchanged_since(&facts));
-    Ok(Look { bytes, facts, meta, warning, is_whole })
+    Ok(Look { file, bytes, facts, meta, warning, is_whole })
 }
 
 fn open(place: &Place, name: &CStr) -> Result<std::os::fd::OwnedFd, SourceError> {

@@ -38,7 +38,10 @@ pub(in crate::source) fn choose(place: &Place, live: Live<'_>) -> Result<SwapMet
                     .to_owned(),
             );
         }
-        Live::File => None,
+        Live::File => {
+            require_one_device(place)?;
+            None
+        }
         Live::Tree(root) => Some(root),
     };
     let crosses = root.map(|root| lies_on_another_device(place, root)).transpose()?.unwrap_or(false);
@@ -96,6 +99,18 @@ fn mounts_allow(place: &Place) -> Result<bool, SourceError> {
             first.display()
         ),
     })
+}
+
+/// A file that numbers its device otherwise than its folder could not be told from one on another disk, once it is swapped.
+fn require_one_device(place: &Place) -> Result<(), SourceError> {
+    let Some(file) = place.facts()? else { return Ok(()) };
+    let folder = rustix::fs::fstat(place.parent()).map_err(|error| place.failed("looking at the folder of", error))?;
+    if file.identity.device == Facts::from(&folder).identity.device {
+        return Ok(());
+    }
+    let reason = "the file lies on another file system than its folder, as below an overlay of two disks, and cannot be \
+                  exchanged; put the folder on a disk or volume of its own, or restore with --to into another folder";
+    Err(SourceError::Refused { path: place.path().to_owned(), reason: reason.to_owned() })
 }
 
 /// A subvolume is no mount and yet cannot take part in an exchange with a folder beside it.
