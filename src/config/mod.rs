@@ -6,6 +6,7 @@
 
 mod access;
 mod check;
+mod database_url;
 mod decode;
 mod document;
 mod environment;
@@ -22,6 +23,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use access::{Access, Principal};
+pub use database_url::{BadDatabaseUrl, DatabaseUrl, LONGEST_NAME};
 pub use environment::{Lookup, system};
 pub use hooks::{Hook, Hooks, Probe};
 pub use problem::{ConfigErrors, Origin, Problem};

@@ -12,6 +12,7 @@ mod facts;
 pub mod file_tree;
 pub mod json_file;
 mod place;
+pub mod postgres;
 mod request;
 mod selection;
 mod shortfalls;
