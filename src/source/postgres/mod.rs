@@ -4,6 +4,8 @@
 //! both into a new database beside the live one and exchanges their names. The live database is never changed in place.
 
 mod error;
+#[cfg_attr(not(test), expect(dead_code, reason = "being built"))]
+mod globals;
 mod process;
 mod server;
 mod sql;
