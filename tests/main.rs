@@ -16,6 +16,7 @@ mod harness;
 mod hostile;
 mod interop;
 mod packaging;
+mod postgres;
 mod quickstart;
 mod restore_source;
 mod round_trip;

@@ -6,6 +6,7 @@ pub(crate) mod evil;
 pub(crate) mod mount;
 #[cfg(feature = "failpoints")]
 pub(crate) mod pause;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod rust_paths;
 pub(crate) mod tree_diff;
