@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write};
-use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};

@@ -171,8 +171,8 @@ impl MemberContent for Text<'_> {
 fn messages(printed: &str) -> Vec<String> {
     let mut messages: Vec<String> = Vec::new();
     for line in printed.lines().filter(|line| !line.trim().is_empty()) {
-        let belongs_to_the_last = [": detail: ", ": hint: "].iter().any(|word| line.contains(word))
-            || !line.starts_with("pg_dump");
+        let belongs_to_the_last =
+            [": detail: ", ": hint: "].iter().any(|word| line.contains(word)) || !line.starts_with("pg_dump");
         match messages.last_mut() {
             Some(last) if belongs_to_the_last => {
                 last.push(' ');
@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_message_keeps_its_details() {
-        let printed = "pg_dump: warning: there is something\npg_dump: detail: on table t\nof schema s\n\npg_dump: warning: b\n";
+        let printed =
+            "pg_dump: warning: there is something\npg_dump: detail: on table t\nof schema s\n\npg_dump: warning: b\n";
         assert_eq!(
             messages(printed),
             ["pg_dump: warning: there is something pg_dump: detail: on table t of schema s", "pg_dump: warning: b"]

@@ -33,8 +33,10 @@ impl Globals {
     /// [`PostgresError`] when the server's roles are to be in it and cannot be had.
     pub(in super::super) fn text(&self, source: &Postgres, server: &Server) -> Result<String, PostgresError> {
         let roles = if source.options.include_roles { Some(dump_roles(source, server)?) } else { None };
-        let data = serde_json::to_string(self)
-            .map_err(|error| PostgresError::Answer { doing: "writing the globals".to_owned(), message: error.to_string() })?;
+        let data = serde_json::to_string(self).map_err(|error| PostgresError::Answer {
+            doing: "writing the globals".to_owned(),
+            message: error.to_string(),
+        })?;
         Ok(self.compose(&source.metadata(), &data, roles.as_deref()))
     }
 
@@ -102,8 +104,8 @@ impl Globals {
 fn dump_roles(source: &Postgres, server: &Server) -> Result<String, PostgresError> {
     const END: &str = "-- PostgreSQL database cluster dump complete";
     let database = source.database();
-    // It connects to this database, and no other.
-    let initial = format!("--database={database}");
+    // It connects to this database and no other. As a URL, because it takes a name with a '=' for more than a name.
+    let initial = format!("--database={}", server.connection.url);
     let mut options = vec!["--roles-only", "--no-password", &initial];
     if !source.options.include_role_passwords {
         options.push("--no-role-passwords");
