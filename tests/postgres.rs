@@ -1,0 +1,3 @@
+//! PostgreSQL databases as sources, with real servers.
+
+mod backup;
