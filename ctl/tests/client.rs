@@ -86,6 +86,7 @@ fn a_backup_is_waited_for_and_told_in_a_line() {
         sources: vec!["studies".to_owned()],
         description: "before the update".to_owned(),
         mode: None,
+        rescan: false,
         dry_run: false,
     };
     assert_eq!(daemon.requests.recv().expect("asked"), Request::Backup(expected));

@@ -22,6 +22,10 @@ pub struct Backup {
     pub mode: Mode,
     /// The restore point that an incremental builds on.
     pub parent_id: Option<String>,
+    /// The other backups in whose archives content of it lies; none: its archive stands alone.
+    pub needs: Vec<String>,
+    /// The other backups that need its archive.
+    pub needed_by: Vec<String>,
     /// When it began.
     pub created_at: Time,
     /// When the last source was read; absent while it is being taken.
@@ -144,6 +148,8 @@ pub struct BackupPlan {
     pub scope: Scope,
     /// What it would be.
     pub mode: Mode,
+    /// The restore point that an incremental would build on.
+    pub parent_id: Option<String>,
     /// The sources in their order.
     pub sources: Vec<PlannedSource>,
     /// Directory of the store.

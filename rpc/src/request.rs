@@ -130,6 +130,8 @@ pub struct BackupRequest {
     pub description: String,
     /// What kind of archive is wished for; `None` leaves it to the daemon.
     pub mode: Option<Mode>,
+    /// Read every file, also those that look as they did at the last backup.
+    pub rescan: bool,
     /// Only say what would be done.
     pub dry_run: bool,
 }

@@ -1,6 +1,7 @@
 //! Backups: what is known of each, and the changes that their states go through.
 
 mod lookup;
+mod references;
 mod rows;
 
 use jiff::Timestamp;
@@ -44,6 +45,9 @@ pub struct BackupRecord {
     pub mode: Mode,
     /// The backup that an incremental builds on.
     pub parent_id: Option<BackupId>,
+    /// The other archives in which content of its restore point lies, in the order of the archive; none when the restore
+    /// point is gone.
+    pub needs: Vec<BackupId>,
     /// When it began.
     pub created_at: Timestamp,
     /// When the last source was read.
@@ -88,6 +92,7 @@ impl BackupRecord {
             scope: metadata.scope,
             mode: metadata.mode,
             parent_id: metadata.parent_id,
+            needs: restore_point.archives.iter().copied().filter(|id| *id != metadata.id).collect(),
             created_at: metadata.created_at,
             finished_at: restore_point.finished_at,
             size_bytes,
@@ -191,9 +196,12 @@ impl Catalog {
     /// Forgets the backup. In the order of removal this comes before the store removes its archive.
     ///
     /// # Errors
-    /// [`CatalogError::NoSuchBackup`], or another.
+    /// [`CatalogError::Needed`] while any other backup needs its archive, [`CatalogError::NoSuchBackup`], or another.
     pub fn remove_backup(&self, id: BackupId, entry: &Entry) -> Result<(), CatalogError> {
         self.write(|tx| {
+            if let Some(by) = references::needed_by(tx, id)?.first() {
+                return Err(CatalogError::Needed { id, by: *by });
+            }
             one_changed(id, tx.execute("DELETE FROM backups WHERE id = ?1", [id.to_string()])?)?;
             audit::append(tx, entry)
         })

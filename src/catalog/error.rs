@@ -54,6 +54,14 @@ pub enum CatalogError {
     /// There is no such backup.
     #[error("the catalog knows no backup {0}; `carelogctl list --all` shows every one")]
     NoSuchBackup(BackupId),
+    /// Another backup needs its archive.
+    #[error("the archive of backup {id} is needed by backup {by}")]
+    Needed {
+        /// The backup.
+        id: BackupId,
+        /// One that needs it.
+        by: BackupId,
+    },
     /// There is no such job.
     #[error("the catalog knows no job {0}; `carelogctl jobs --all` shows every one")]
     NoSuchJob(JobId),
@@ -78,7 +86,8 @@ impl CatalogError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Database(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
-            Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) | Self::WrongState { .. } => true,
+            Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) => true,
+            Self::Needed { .. } | Self::WrongState { .. } => true,
             Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::BadMeta { .. } | Self::Injected(_) => {
                 false
             }

@@ -98,6 +98,7 @@ pub(crate) fn backup_spec() -> JobSpec {
         sources: Vec::new(),
         mode: Mode::Full,
         description: "before the update".to_owned(),
+        rescan: false,
     })
 }
 

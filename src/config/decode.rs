@@ -5,6 +5,7 @@
 mod source;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::DeValue;
 
@@ -70,6 +71,7 @@ fn backup(fields: Option<&Fields<'_>>, environment: &Lookup<'_>, problems: &mut 
         compression: compression(&mut reader, environment),
         threads: reader.value("threads", |v| value::integer(v, 0, 1024)).map_or(default.threads, usize::from),
         min_free: reader.value("min_free", min_free).unwrap_or(default.min_free),
+        full_every: reader.text("full_every", full_every).unwrap_or(default.full_every),
         keep_replaced: reader.text("keep_replaced", value::duration).unwrap_or(default.keep_replaced),
     };
     (backup, dir_origin)
@@ -77,6 +79,14 @@ fn backup(fields: Option<&Fields<'_>>, environment: &Lookup<'_>, problems: &mut 
 
 fn min_free(found: &DeValue<'_>) -> Parsed<MinFree> {
     value::text(found, value::min_free)
+}
+
+fn full_every(text: &str) -> Parsed<Option<Duration>> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let parsed = value::positive_duration(text).map(Some);
+    parsed.map_err(|_| format!("'{text}' is neither \"never\" nor a duration such as \"30d\""))
 }
 
 /// The kind decides which levels there are, so that both are read here.

@@ -67,7 +67,7 @@ pub(super) const SECTIONS: &[Section] = &[
             read("threads"),
             read("min_free"),
             read("keep_replaced"),
-            not_yet("full_every"),
+            read("full_every"),
         ],
     ),
     Section {

@@ -39,6 +39,8 @@ pub struct Backup {
     pub threads: usize,
     /// What has to stay free where the store is.
     pub min_free: MinFree,
+    /// An incremental becomes a full when the newest full is older; `None` for never.
+    pub full_every: Option<Duration>,
     /// How long the originals that a restore replaced are kept.
     pub keep_replaced: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for Backup {
             compression: Compression::Zstd { level: Compression::DEFAULT_LEVEL },
             threads: 0,
             min_free: MinFree::Percent(5),
+            full_every: None,
             keep_replaced: Duration::from_hours(7 * 24),
         }
     }

@@ -48,6 +48,7 @@ fn settings(config: &Config) -> Settings {
         codec,
         threads: config.backup.threads,
         min_free: config.backup.min_free,
+        full_every: config.backup.full_every,
         host,
         keep_replaced: config.backup.keep_replaced,
         hooks: config.hooks.clone(),

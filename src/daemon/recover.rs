@@ -7,6 +7,7 @@ use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, Catalog, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::model::BackupState;
 use crate::store::{LocalStore, Presence, Store, StoreError, survey};
 
 /// Opens the store that the catalog knows. One that is not there does not keep the daemon from starting: it is said in
@@ -55,14 +56,19 @@ pub(super) fn reconcile(catalog: &Catalog, store: &dyn Store, opened: &Opened, c
         }
     }
     let presence = Presence::of(store)?;
-    for backup in known {
-        let state = presence.state_of(&backup);
+    // Asked again: what was taken in may be what others have missed, and need what is gone.
+    let known = catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+    for (backup, state) in known.iter().zip(presence.states_of(&known)) {
         if state == backup.state {
             continue;
         }
         tracing::warn!(backup_id = %backup.id, "{} is {state}", backup.filename);
         let entry = Entry::new(clock.now(), Actor::daemon("recovery"), "backup.state", backup.id).with("state", state);
-        catalog.set_backup_state(backup.id, state, &entry)?;
+        match state {
+            // Deleted right before the daemon ended.
+            BackupState::Retained => catalog.retain_backup(backup.id, &entry)?,
+            _ => catalog.set_backup_state(backup.id, state, &entry)?,
+        }
     }
     Ok(())
 }

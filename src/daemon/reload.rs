@@ -68,8 +68,11 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("backup.compression", old.backup.compression != new.backup.compression),
         ("backup.threads", old.backup.threads != new.backup.threads),
         ("backup.min_free", old.backup.min_free != new.backup.min_free),
+        ("backup.full_every", old.backup.full_every != new.backup.full_every),
+        ("backup.keep_replaced", old.backup.keep_replaced != new.backup.keep_replaced),
         ("source", old.sources != new.sources),
         ("objectives", old.objectives != new.objectives),
+        ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
     ];
     let restart_needed = [

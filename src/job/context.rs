@@ -42,6 +42,8 @@ pub struct Settings {
     pub threads: usize,
     /// What has to stay free in the store.
     pub min_free: MinFree,
+    /// After how long a backup is a full again; `None` for never.
+    pub full_every: Option<Duration>,
     /// Name of this host, for the metadata.
     pub host: String,
     /// How long what a restore replaced is kept.

@@ -111,6 +111,7 @@ impl Demonstration<'_> {
             sources: Vec::new(),
             description: "before the disaster".to_owned(),
             mode: None,
+            rescan: false,
             dry_run: false,
         };
         let began = Instant::now();

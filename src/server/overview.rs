@@ -69,17 +69,20 @@ fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, Failure> {
     // A store that is not there is a problem of its own.
     let presence = Presence::of(&*parts.store).ok();
     let mut backups = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
-    for backup in &mut backups {
-        if let Some(presence) = &presence {
-            backup.state = presence.state_of(backup);
-        }
+    let Some(presence) = presence else { return Ok(backups) };
+    let states = presence.states_of(&backups);
+    for (backup, state) in backups.iter_mut().zip(states) {
         // Published after the store was listed.
-        let is_new = || backup.filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok());
-        if backup.state == BackupState::Missing && is_new() {
-            backup.state = BackupState::Available;
+        let is_new = || !presence.lists(&backup.filename) && is_there(parts, backup);
+        if state != BackupState::Missing || !is_new() {
+            backup.state = state;
         }
     }
     Ok(backups)
+}
+
+fn is_there(parts: &Parts, backup: &BackupRecord) -> bool {
+    backup.filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok())
 }
 
 /// By the safety backups: to count what lies there would mean to walk through it.

@@ -18,6 +18,7 @@ pub(super) fn check<K>(make: impl Fn() -> (Box<dyn Store>, K)) {
         names_are_never_given_twice,
         what_is_removed_is_gone,
         what_is_held_is_not_removed,
+        what_is_retained_is_listed_so_until_it_is_removed,
         an_absent_archive_is_not_found,
         a_sweep_leaves_what_is_published,
         there_is_room,
@@ -42,7 +43,8 @@ fn what_is_published_can_be_listed_and_read(store: &dyn Store) {
     assert_eq!(store.list().unwrap(), []);
     let later = publish(store, time(1), b"later");
     let first = publish(store, time(0), b"first one");
-    let listed = [(&first, 9), (&later, 5)].map(|(name, size_bytes)| StoredArchive { name: name.clone(), size_bytes });
+    let listed = [(&first, 9), (&later, 5)]
+        .map(|(name, size_bytes)| StoredArchive { name: name.clone(), size_bytes, is_retained: false });
     assert_eq!(store.list().unwrap(), listed);
     let mut bytes = Vec::new();
     store.open(&first).unwrap().read_to_end(&mut bytes).unwrap();
@@ -92,11 +94,24 @@ fn what_is_held_is_not_removed(store: &dyn Store) {
     store.remove(&name).unwrap();
 }
 
+fn what_is_retained_is_listed_so_until_it_is_removed(store: &dyn Store) {
+    let [retained, other] = [0, 1].map(|n| publish(store, time(n), b"x"));
+    let listed = || store.list().unwrap().into_iter().map(|stored| (stored.name, stored.is_retained)).collect::<Vec<_>>();
+    store.retain(&retained).unwrap();
+    store.retain(&retained).unwrap();
+    assert_eq!(store.sweep().unwrap(), Vec::<String>::new());
+    assert_eq!(listed(), [(retained.clone(), true), (other.clone(), false)]);
+    store.remove(&retained).unwrap();
+    assert_eq!(publish(store, time(0), b"again"), retained, "its name is free again");
+    assert_eq!(listed(), [(retained, false), (other, false)]);
+}
+
 fn an_absent_archive_is_not_found(store: &dyn Store) {
     let absent = ArchiveName::new(Class::Backup, time(0), 1, ".tar");
     assert!(matches!(store.open(&absent), Err(StoreError::NotFound(_))));
     assert!(matches!(store.remove(&absent), Err(StoreError::NotFound(_))));
     assert!(matches!(store.set_holds(&absent, &[hold("x")]), Err(StoreError::NotFound(_))));
+    assert!(matches!(store.retain(&absent), Err(StoreError::NotFound(_))));
     assert_eq!(store.holds(&absent).unwrap(), []);
 }
 

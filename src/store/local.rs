@@ -1,12 +1,13 @@
 //! A store in a local folder.
 //!
 //! The folder is 0700, archives are 0600. Beside each archive stands `NAME.sha256`, which `sha256sum -c` accepts, and,
-//! while somebody holds it, `NAME.hold`. The file `.carelog-store` says which store this is.
+//! while somebody holds it, `NAME.hold`; beside one that stays only for others, `NAME.retained`. The file `.carelog-store` says which store this is.
 
 mod identity;
 mod sidecar;
 mod sweep;
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -87,7 +88,7 @@ impl LocalStore {
 
     /// Whether any file has this name already, finished or not.
     fn is_taken(&self, name: &ArchiveName) -> io::Result<bool> {
-        for ending in ["", PARTIAL, sidecar::CHECKSUM, sidecar::HOLD] {
+        for ending in ["", PARTIAL, sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED] {
             if self.path_of(name, ending).try_exists()? {
                 return Ok(true);
             }
@@ -109,13 +110,22 @@ impl Store for LocalStore {
         self.check()?;
         let failed = |source| StoreError::io("listing", &self.dir, source);
         let mut archives = Vec::new();
+        let mut retained = HashSet::new();
         for entry in std::fs::read_dir(&self.dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let file_name = entry.file_name();
+            let Some(text) = file_name.to_str() else { continue };
+            if let Some(name) = text.strip_suffix(sidecar::RETAINED) {
+                retained.insert(name.to_owned());
+            }
+            let Ok(name) = text.parse() else { continue };
             let metadata = entry.metadata().map_err(failed)?;
             if metadata.is_file() {
-                archives.push(StoredArchive { name, size_bytes: metadata.len() });
+                archives.push(StoredArchive { name, size_bytes: metadata.len(), is_retained: false });
             }
+        }
+        for archive in &mut archives {
+            archive.is_retained = retained.contains(archive.name.as_str());
         }
         archives.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(archives)
@@ -201,8 +211,8 @@ impl Store for LocalStore {
             // Also when only the fsync of the folder failed: nothing is to stay that belongs to nothing.
             Ok(true) | Err(_) => {}
         }
-        let (checksum, hold) = (remove(sidecar::CHECKSUM), remove(sidecar::HOLD));
-        archive.and(checksum).and(hold).map(drop)
+        let beside = [sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED].map(remove);
+        beside.into_iter().fold(archive, Result::and).map(drop)
     }
 
     fn holds(&self, name: &ArchiveName) -> Result<Vec<Hold>, StoreError> {
@@ -213,6 +223,12 @@ impl Store for LocalStore {
         self.check()?;
         self.require_archive(name)?;
         sidecar::write_holds(&self.path_of(name, sidecar::HOLD), holds)
+    }
+
+    fn retain(&self, name: &ArchiveName) -> Result<(), StoreError> {
+        self.check()?;
+        self.require_archive(name)?;
+        sidecar::write_retained(&self.path_of(name, sidecar::RETAINED))
     }
 
     fn space(&self) -> Result<Space, StoreError> {

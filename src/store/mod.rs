@@ -92,6 +92,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::NotFound`], or another.
     fn set_holds(&self, name: &ArchiveName, holds: &[Hold]) -> Result<(), StoreError>;
 
+    /// Notes beside the archive that its restore point was deleted and it stays only because others need content of it.
+    /// So it is not taken for a backup again when the catalog is lost. [`Store::list`] tells it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or another.
+    fn retain(&self, name: &ArchiveName) -> Result<(), StoreError>;
+
     /// How much room there is.
     ///
     /// # Errors
@@ -113,6 +120,8 @@ pub struct StoredArchive {
     pub name: ArchiveName,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// Whether it stays only for others ([`Store::retain`]).
+    pub is_retained: bool,
 }
 
 /// An archive that is being written. Dropped before it is published, it is gone.

@@ -7,6 +7,7 @@ use std::fs::File;
 use super::{ArchiveName, Store, StoreError, StoredArchive};
 use crate::archive::{ArchiveReader, ReadError, RestorePoint};
 use crate::catalog::{BackupRecord, Hold};
+use crate::model::BackupState;
 
 /// What a look at the archives found.
 #[derive(Debug, Default)]
@@ -71,6 +72,9 @@ fn record_of(
         None
     });
     let mut backup = BackupRecord::of_archive(&restore_point, name.as_str(), stored.size_bytes, sha256);
+    if stored.is_retained {
+        (backup.state, backup.needs) = (BackupState::Retained, Vec::new());
+    }
     // Holds that cannot be read still hold.
     backup.holds = store.holds(name).unwrap_or_else(|error| {
         let why = format!("its holds cannot be read: {error}");

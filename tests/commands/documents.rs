@@ -3,7 +3,7 @@
 use super::{assert_has_keys, background, backup, running_backup, slow_world};
 use crate::support::World;
 
-const BACKUP: &str = "id filename class scope mode parent_id created_at finished_at size_bytes raw_bytes new_bytes files \
+const BACKUP: &str = "id filename class scope mode parent_id needs needed_by created_at finished_at size_bytes raw_bytes new_bytes files \
     checksum description sources requested_by verified_at verify_result holds state job_id copies";
 const JOB: &str = "id kind state priority requested_by requested_at started_at finished_at progress phases result error \
     backup_id safety_backup_id";

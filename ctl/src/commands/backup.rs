@@ -23,6 +23,12 @@ pub(crate) struct BackupArgs {
     /// An archive that stands alone
     #[arg(long)]
     full: bool,
+    /// An archive of what is new since the backup before, the default; a full where there is none to build on
+    #[arg(long, conflicts_with = "full")]
+    incremental: bool,
+    /// Read every file, also those that look as they did at the last backup, and tell which changed all the same
+    #[arg(long)]
+    rescan: bool,
     /// What to write down about it
     #[arg(short = 'm', long = "message", value_name = "TEXT", default_value = "", hide_default_value = true)]
     message: String,
@@ -57,11 +63,17 @@ impl From<ScopeArg> for Scope {
 
 /// Enqueues a backup and waits for it, or shows what it would do.
 pub(crate) async fn run(args: BackupArgs, session: &Session) -> Result<ExitCode, Failure> {
+    let mode = match (args.full, args.incremental) {
+        (true, _) => Some(Mode::Full),
+        (false, true) => Some(Mode::Incremental),
+        (false, false) => None,
+    };
     let request = BackupRequest {
         scope: args.scope.into(),
         sources: args.sources,
         description: args.message,
-        mode: args.full.then_some(Mode::Full),
+        mode,
+        rescan: args.rescan,
         dry_run: args.dry_run,
     };
     let mut client = session.connect().await?;

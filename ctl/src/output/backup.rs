@@ -17,8 +17,10 @@ pub(crate) fn table(backups: &[Backup], look: &Look) -> String {
     if backups.is_empty() {
         return "no backups".to_owned();
     }
-    let header =
-        ["BACKUP", "CREATED", "AGE", "CLASS", "MODE", "SOURCES", "FILES", "SIZE", "VERIFIED", "STATE", "DESCRIPTION"];
+    let header = [
+        "BACKUP", "CREATED", "AGE", "CLASS", "MODE", "SOURCES", "FILES", "SIZE", "NEEDS", "NEEDED BY", "VERIFIED", "STATE",
+        "DESCRIPTION",
+    ];
     look.table(
         &header,
         backups.iter().map(|backup| {
@@ -31,6 +33,8 @@ pub(crate) fn table(backups: &[Backup], look: &Look) -> String {
                 cell(source_names(backup)),
                 number(backup.files.to_string()),
                 number(size(backup.size_bytes)),
+                number(how_many(&backup.needs)),
+                number(how_many(&backup.needed_by)),
                 verified(backup, look),
                 toned(state(backup), tone(backup.state)),
                 cell(&backup.description),
@@ -49,13 +53,23 @@ pub(crate) fn details(backup: &Backup, look: &Look) -> String {
         ("scope", backup.scope.to_string()),
         ("mode", backup.mode.to_string()),
         ("created", look.at_and_age(backup.created_at)),
-        ("size", format!("{} ({} of content)", size(backup.size_bytes), size(backup.raw_bytes))),
+        (
+            "size",
+            format!(
+                "{} ({} of content, of which {} are in this archive)",
+                size(backup.size_bytes),
+                size(backup.raw_bytes),
+                size(backup.new_bytes)
+            ),
+        ),
         ("files", backup.files.to_string()),
         ("requested by", requester(&backup.requested_by)),
         ("description", backup.description.clone()),
         ("verified", verification(backup, look)),
     ];
     fields.extend(backup.parent_id.clone().map(|parent| ("parent", parent)));
+    fields.extend(backup.needs.iter().map(|other| ("needs", other.clone())));
+    fields.extend(backup.needed_by.iter().map(|other| ("needed by", other.clone())));
     fields.extend(backup.checksum.iter().map(|sum| ("checksum", format!("{} {}", sum.algorithm, sum.value))));
     fields.extend(backup.job_id.clone().map(|job| ("job", job)));
     fields.extend(backup.holds.iter().map(|hold| {
@@ -91,6 +105,11 @@ fn sources(backup: &Backup, look: &Look) -> String {
             ]
         }),
     )
+}
+
+/// How many others, `-` for none.
+fn how_many(others: &[String]) -> String {
+    if others.is_empty() { "-".to_owned() } else { others.len().to_string() }
 }
 
 /// `data, studies`.

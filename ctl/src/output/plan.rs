@@ -1,10 +1,10 @@
 //! What a backup or a restore would do, in the words of its dry run.
 
-use carelog_rpc::{BackupPlan, Change, RestorePlan};
+use carelog_rpc::{BackupPlan, Change, Mode, RestorePlan};
 
 use crate::output::backup::source_names;
 use crate::output::table::{Look, cell, number, optional};
-use crate::output::text::{clean, count, size, span};
+use crate::output::text::{clean, count, short_id, size, span};
 
 /// What a backup would do.
 pub(crate) fn backup(plan: &BackupPlan, look: &Look) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn backup(plan: &BackupPlan, look: &Look) -> String {
         }),
     );
     let mut lines = vec![
-        format!("would take a {} backup (scope {}) into {}", plan.mode, plan.scope, clean(&plan.store_dir.to_string())),
+        format!("would take {} backup (scope {}) into {}", kind(plan), plan.scope, clean(&plan.store_dir.to_string())),
         String::new(),
         table,
         String::new(),
@@ -32,6 +32,14 @@ pub(crate) fn backup(plan: &BackupPlan, look: &Look) -> String {
     }
     lines.extend(plan.notes.iter().map(|note| format!("note: {}", clean(note))));
     lines.join("\n")
+}
+
+fn kind(plan: &BackupPlan) -> String {
+    match (plan.mode, &plan.parent_id) {
+        (Mode::Full, _) => "a full".to_owned(),
+        (Mode::Incremental, None) => "an incremental".to_owned(),
+        (Mode::Incremental, Some(parent)) => format!("an incremental (on {})", short_id(parent)),
+    }
 }
 
 /// What a restore would do.

@@ -11,6 +11,7 @@ pub(crate) fn requests() -> Vec<Request> {
             sources: vec!["data".into()],
             description: "before the update".into(),
             mode: Some(Mode::Full),
+            rescan: true,
             dry_run: true,
         }),
         Request::List(ListBackups {
@@ -165,6 +166,8 @@ pub(crate) fn backup() -> Backup {
         scope: Scope::All,
         mode: Mode::Full,
         parent_id: None,
+        needs: vec![],
+        needed_by: vec!["0199f3a0-0000-7000-8000-000000000003".into()],
         created_at: Time(1_761_748_200_000),
         finished_at: Some(Time(1_761_748_215_500)),
         size_bytes: 1_500_000_000,
@@ -248,6 +251,7 @@ fn backup_plan() -> BackupPlan {
     BackupPlan {
         scope: Scope::Files,
         mode: Mode::Full,
+        parent_id: None,
         sources: vec![PlannedSource {
             name: "studies".into(),
             kind: SourceKind::Files,

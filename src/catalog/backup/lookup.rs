@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, named_params, params};
 
 use super::BackupRecord;
-use super::rows::{add_sources, backup_in};
+use super::rows::{add_details, backup_in};
 use crate::catalog::column::ms;
 use crate::catalog::find::{IdPrefix, MAX_CANDIDATES, only_one};
 use crate::catalog::{Catalog, CatalogError, FindError};
@@ -57,7 +57,7 @@ impl Catalog {
             let mut statement = db.prepare_cached(sql)?;
             let mut backups = statement.query_map(parameters, backup_in)?.collect::<Result<Vec<_>, _>>()?;
             for backup in &mut backups {
-                add_sources(db, backup)?;
+                add_details(db, backup)?;
             }
             Ok(backups)
         })
@@ -109,11 +109,11 @@ impl Catalog {
     }
 }
 
-fn one(db: &Connection, sql: &str, parameters: impl Params) -> Result<Option<BackupRecord>, CatalogError> {
+pub(super) fn one(db: &Connection, sql: &str, parameters: impl Params) -> Result<Option<BackupRecord>, CatalogError> {
     let found = db.prepare_cached(sql)?.query_row(parameters, backup_in).optional()?;
     found
         .map(|mut backup| {
-            add_sources(db, &mut backup)?;
+            add_details(db, &mut backup)?;
             Ok(backup)
         })
         .transpose()

@@ -53,10 +53,14 @@ pub(in crate::catalog) fn insert(tx: &Connection, backup: &BackupRecord) -> Resu
             ":warnings": serde_json::to_string(&source.warnings)?,
         })?;
     }
+    let mut statement = tx.prepare_cached("INSERT INTO backup_archives VALUES (?1, ?2, ?3)")?;
+    for (position, archive) in (0_i64..).zip(&backup.needs) {
+        statement.execute((backup.id.to_string(), position, archive.to_string()))?;
+    }
     Ok(())
 }
 
-/// A backup without its sources.
+/// A backup without its sources and the archives that it needs.
 pub(super) fn backup_in(row: &Row<'_>) -> rusqlite::Result<BackupRecord> {
     Ok(BackupRecord {
         id: word(row, "id")?,
@@ -65,6 +69,7 @@ pub(super) fn backup_in(row: &Row<'_>) -> rusqlite::Result<BackupRecord> {
         scope: word(row, "scope")?,
         mode: word(row, "mode")?,
         parent_id: word_or_null(row, "parent_id")?,
+        needs: Vec::new(),
         created_at: time(row, "created_at_ms")?,
         finished_at: time(row, "finished_at_ms")?,
         size_bytes: size(row, "size_bytes")?,
@@ -83,8 +88,11 @@ pub(super) fn backup_in(row: &Row<'_>) -> rusqlite::Result<BackupRecord> {
     })
 }
 
-/// Reads the backup's sources into it.
-pub(super) fn add_sources(db: &Connection, backup: &mut BackupRecord) -> rusqlite::Result<()> {
+/// Reads the backup's sources and the archives that it needs into it.
+pub(super) fn add_details(db: &Connection, backup: &mut BackupRecord) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached("SELECT archive_id FROM backup_archives WHERE backup_id = ?1 ORDER BY position")?;
+    let needs = statement.query_map([backup.id.to_string()], |row| word(row, "archive_id"))?;
+    backup.needs = needs.collect::<Result<_, _>>()?;
     let mut statement = db.prepare_cached("SELECT * FROM backup_sources WHERE backup_id = ?1 ORDER BY position")?;
     backup.sources = statement.query_map([backup.id.to_string()], source_in)?.collect::<Result<_, _>>()?;
     Ok(())

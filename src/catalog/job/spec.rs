@@ -33,6 +33,9 @@ pub struct BackupSpec {
     pub mode: Mode,
     /// What the person who asks writes down.
     pub description: String,
+    /// Read every file, also those that look as they did at the last backup.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rescan: bool,
 }
 
 /// A restore.
@@ -183,6 +186,9 @@ impl JobSpec {
                 say("scope", spec.scope.to_string());
                 say("sources", joined(&spec.sources));
                 say("mode", spec.mode.to_string());
+                if spec.rescan {
+                    say("rescan", spec.rescan.to_string());
+                }
             }
             Self::Restore(spec) => {
                 say("backup", spec.backup.to_string());

@@ -7,7 +7,7 @@ use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 
 use crate::audit::Entry;
 use crate::catalog::{BackupFilter, BackupRecord, Hold};
-use crate::model::SourceName;
+use crate::model::{BackupState, SourceName};
 use crate::server::access::Caller;
 use crate::server::download::Prepared;
 use crate::server::failure::Failure;
@@ -26,14 +26,18 @@ impl Server {
             until: moment(&request.until)?,
             all: request.all,
         };
-        let backups = self.parts().catalog.list_backups(&filter)?;
-        let pages = pages(backups.iter().map(wire::backup).collect()).map_err(too_long)?;
+        let catalog = &self.parts().catalog;
+        let backups = catalog.list_backups(&filter)?;
+        let shown = |backup: &BackupRecord| Ok(wire::backup(backup, &catalog.needed_by(backup.id)?));
+        let shown = backups.iter().map(shown).collect::<Result<_, Failure>>()?;
+        let pages = pages(shown).map_err(too_long)?;
         Ok(Answer::Replies(pages.into_iter().map(Reply::Backups).collect()))
     }
 
     pub(in crate::server) fn show(&self, backup: &str) -> Result<Answer, Failure> {
-        let record = self.parts().catalog.find_backup(backup)?;
-        Answer::one(Reply::Backup(Box::new(wire::backup(&record))))
+        let catalog = &self.parts().catalog;
+        let record = catalog.find_backup(backup)?;
+        Answer::one(Reply::Backup(Box::new(wire::backup(&record, &catalog.needed_by(record.id)?))))
     }
 
     pub(in crate::server) fn hold(
@@ -92,6 +96,7 @@ impl Server {
     ) -> Result<Answer, Failure> {
         let parts = self.parts();
         let record = parts.catalog.find_backup(backup)?;
+        require_standalone(&record)?;
         let lease = parts.leases.lease([record.id])?;
         let file = parts.store.open(&archive_name(&record)?)?;
         let size_bytes = file.metadata()?.len();
@@ -99,6 +104,20 @@ impl Server {
         parts.catalog.record(&entry)?;
         Ok(Answer::Download(Prepared { file, filename: record.filename, size_bytes, format, _lease: lease }))
     }
+}
+
+/// Whoever downloads a backup takes the file for all of it.
+fn require_standalone(record: &BackupRecord) -> Result<(), Failure> {
+    if record.needs.is_empty() && record.state != BackupState::Retained {
+        return Ok(());
+    }
+    let message = match record.needs.len() {
+        0 => format!("{} was deleted; its archive only stays for other backups", record.filename),
+        others => format!("{} is incremental: it is not complete without {others} other archives", record.filename),
+    };
+    let hint = "take one that stands alone (`carelogctl backup --full`) and download that, or write this one out with \
+                `carelogctl restore BACKUP --to DIR`";
+    Err(Failure::new(ErrorCode::Refused, message, hint))
 }
 
 pub(super) fn source_name(text: &str) -> Result<SourceName, Failure> {

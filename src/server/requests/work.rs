@@ -1,6 +1,6 @@
 //! Requests that become jobs, and their dry runs.
 
-use carelog_rpc::{BackupRequest, ErrorCode, Mode as WireMode, Reply, RestoreFrom, RestoreRequest, VerifyTarget};
+use carelog_rpc::{BackupRequest, ErrorCode, Reply, RestoreFrom, RestoreRequest, VerifyTarget};
 
 use super::backups::{require_reason, source_name};
 use crate::archive::escape::escape;
@@ -14,15 +14,12 @@ use crate::server::{overview, time, wire};
 
 impl Server {
     pub(in crate::server) fn backup(&self, caller: &Caller, request: &BackupRequest) -> Result<Answer, Failure> {
-        if request.mode == Some(WireMode::Incremental) {
-            let message = "incremental backups are not supported by this version";
-            return Err(Failure::new(ErrorCode::Usage, message, "leave the mode out: every backup is a full one"));
-        }
         let spec = BackupSpec {
             scope: wire::from_scope(request.scope),
             sources: source_names(&request.sources)?,
-            mode: Mode::Full,
+            mode: request.mode.map_or(Mode::Incremental, wire::from_mode),
             description: request.description.clone(),
+            rescan: request.rescan,
         };
         let parts = self.parts();
         if request.dry_run {
@@ -79,7 +76,7 @@ impl Server {
         let parts = self.parts();
         if request.dry_run {
             if request.to {
-                let plan = wire::plan_into_directory(&record, &spec);
+                let plan = wire::plan_into_directory(&record, &catalog.needed_by(record.id)?, &spec);
                 return Ok(Answer::NeedsDirectory(IntoDirectory::Plan(Box::new(plan))));
             }
             return self.plan(RestorePlan::make(&parts, &spec)?);

@@ -13,7 +13,7 @@ pub(super) use report::job_report;
 use crate::archive::SourceSummary;
 use crate::audit::Record;
 use crate::catalog::{BackupRecord, Hold};
-use crate::model::{BackupState, Class, JobKind, JobState, Mode, Requester, Scope, SourceKind, VerifyResult};
+use crate::model::{BackupId, BackupState, Class, JobKind, JobState, Mode, Requester, Scope, SourceKind, VerifyResult};
 
 /// Maps one enum to another of the same variants.
 macro_rules! same_words {
@@ -30,6 +30,7 @@ same_words!(from_class: rpc::Class => Class { Backup, Safety });
 same_words!(scope: Scope => rpc::Scope { All, Database, Files });
 same_words!(from_scope: rpc::Scope => Scope { All, Database, Files });
 same_words!(mode: Mode => rpc::Mode { Full, Incremental });
+same_words!(from_mode: rpc::Mode => Mode { Full, Incremental });
 same_words!(source_kind: SourceKind => rpc::SourceKind { Json, Files, Postgres });
 same_words!(backup_state: BackupState => rpc::BackupState { Available, Retained, Expired, Trashed, Missing, Corrupt });
 same_words!(verify_result: VerifyResult => rpc::VerifyResult { Passed, Failed });
@@ -38,7 +39,8 @@ same_words!(job_state: JobState => rpc::JobState {
     Queued, Running, Succeeded, Warned, Failed, Cancelled, Interrupted
 });
 
-pub(super) fn backup(record: &BackupRecord) -> rpc::Backup {
+/// `needed_by` are the backups that need its archive.
+pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Backup {
     let checksum = record.sha256.map(|sha256| rpc::Checksum::sha256(sha256.to_string()));
     let copy = rpc::BackupCopy {
         store: "local".to_owned(),
@@ -56,6 +58,8 @@ pub(super) fn backup(record: &BackupRecord) -> rpc::Backup {
         scope: scope(record.scope),
         mode: mode(record.mode),
         parent_id: record.parent_id.map(|id| id.to_string()),
+        needs: record.needs.iter().map(ToString::to_string).collect(),
+        needed_by: needed_by.iter().map(ToString::to_string).collect(),
         created_at: record.created_at.into(),
         finished_at: Some(record.finished_at.into()),
         size_bytes: record.size_bytes,

@@ -5,9 +5,10 @@ use std::path::Path;
 use carelog_rpc as rpc;
 use rpc::{Change, Octets, RestoreMethod};
 
-use super::{backup, scope, source_kind};
+use super::{backup, mode, scope, source_kind};
 use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
 use crate::job::{BackupPlan, Parts, RestorePlan};
+use crate::model::BackupId;
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -21,7 +22,8 @@ pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_
     });
     rpc::BackupPlan {
         scope: scope(spec.scope),
-        mode: rpc::Mode::Full,
+        mode: mode(plan.mode),
+        parent_id: plan.parent.map(|id| id.to_string()),
         sources: sources.collect(),
         store_dir: Octets::from_path(store_dir),
         needed_bytes: plan.needed_bytes,
@@ -38,8 +40,9 @@ pub(in crate::server) fn restore_plan(
 ) -> Result<rpc::RestorePlan, JobError> {
     let instructions = instructions(&plan);
     parts.store.check()?;
+    let needed_by = parts.catalog.needed_by(plan.record.id)?;
     Ok(rpc::RestorePlan {
-        backup: backup(&plan.record),
+        backup: backup(&plan.record, &needed_by),
         undoes: plan.undoes.map(|id| id.to_string()),
         sources: plan.sources.into_iter().map(restore_source).collect(),
         safety_backup: true,
@@ -95,7 +98,11 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
 }
 
 /// A restore into a directory replaces nothing, so there is nothing to look at but the backup.
-pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &RestoreSpec) -> rpc::RestorePlan {
+pub(in crate::server) fn plan_into_directory(
+    record: &BackupRecord,
+    needed_by: &[BackupId],
+    spec: &RestoreSpec,
+) -> rpc::RestorePlan {
     let selected = record.sources.iter().filter(|held| spec.sources.is_empty() || spec.sources.contains(&held.name));
     let sources: Vec<rpc::RestoreSource> = selected
         .map(|held| rpc::RestoreSource {
@@ -110,7 +117,7 @@ pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &Resto
         })
         .collect();
     rpc::RestorePlan {
-        backup: backup(record),
+        backup: backup(record, needed_by),
         undoes: None,
         needed_bytes: sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.added.bytes)),
         sources,

@@ -14,6 +14,17 @@ pub(super) const CHECKSUM: &str = ".sha256";
 /// Ending of the holds' name.
 pub(super) const HOLD: &str = ".hold";
 
+/// Ending of the name of what says that an archive is only kept for others.
+pub(super) const RETAINED: &str = ".retained";
+
+/// What stands in it, for people.
+const WHY_RETAINED: &str = "This backup was deleted. Its archive stays while other backups need content of it.\n";
+
+/// Says that the archive is only kept for others.
+pub(super) fn write_retained(path: &Path) -> Result<(), StoreError> {
+    fsio::write_durably(path, WHY_RETAINED.as_bytes(), 0o600).map_err(|source| StoreError::io("writing", path, source))
+}
+
 /// Writes the line that `sha256sum -c` reads: the digest, two spaces, the name.
 pub(super) fn write_checksum(path: &Path, name: &ArchiveName, sha256: Sha256) -> Result<(), StoreError> {
     fsio::write_durably(path, format!("{sha256}  {name}\n").as_bytes(), 0o600)

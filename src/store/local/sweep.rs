@@ -1,6 +1,6 @@
 //! Removes what a crash left in the folder.
 //!
-//! Only names of our own making are touched: an unfinished archive, a checksum or holds without their archive, a
+//! Only names of our own making are touched: an unfinished archive, what stands beside an archive that is not there, a
 //! temporary file. An archive with its final name is never removed, whatever it holds; nor is one that somebody is writing
 //! at this moment: by mistake two daemons may have been given one store.
 
@@ -37,7 +37,7 @@ fn is_left_over(dir: &Path, name: &str) -> io::Result<bool> {
     if let Some(archive) = name.strip_suffix(PARTIAL) {
         return Ok(is_archive(archive) && !is_being_written(&dir.join(name))?);
     }
-    for ending in [sidecar::CHECKSUM, sidecar::HOLD] {
+    for ending in [sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED] {
         if let Some(archive) = name.strip_suffix(ending).filter(|archive| is_archive(archive)) {
             let partial = dir.join(format!("{archive}{PARTIAL}"));
             // In this order: between the two looks, the archive may get its name.
