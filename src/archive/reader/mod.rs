@@ -5,6 +5,7 @@
 
 mod content;
 mod entries;
+mod frames_at_hand;
 mod index;
 mod set;
 mod table;
