@@ -1,5 +1,6 @@
 //! Walking the manifest, one of its chunks at a time.
 
+use super::frames_at_hand::FramesAtHand;
 use super::{ArchiveReader, ReadError, checked_chunk};
 use crate::archive::manifest::Entry;
 
@@ -15,7 +16,7 @@ impl ArchiveReader {
             next_chunk,
             lines: Vec::new(),
             at: 0,
-            frame: (None, Vec::new()),
+            frames: FramesAtHand::default(),
             last: Vec::new(),
             ended: false,
         }
@@ -42,8 +43,8 @@ pub struct Entries<'a> {
     /// The manifest chunk at hand and the place of its next line.
     lines: Vec<u8>,
     at: usize,
-    /// The frame at hand: manifest chunks follow each other in it.
-    frame: (Option<u32>, Vec<u8>),
+    /// Manifest chunks follow each other in them.
+    frames: FramesAtHand,
     last: Vec<u8>,
     ended: bool,
 }
@@ -79,12 +80,8 @@ impl Entries<'_> {
         let Some(chunk) = self.reader.restore_point.manifest.get(self.next_chunk) else { return Ok(false) };
         self.next_chunk += 1;
         let location = self.reader.locate(&chunk.id)?;
-        if self.frame.0 != Some(location.frame) {
-            self.frame.0 = None;
-            self.reader.read_frame(location.frame, &mut self.frame.1)?;
-            self.frame.0 = Some(location.frame);
-        }
-        let bytes = checked_chunk(&self.frame.1, &location, &chunk.id)?;
+        let frame = self.frames.get(self.reader, location.frame)?;
+        let bytes = checked_chunk(frame, &location, &chunk.id)?;
         self.lines.clear();
         self.lines.extend_from_slice(bytes);
         self.at = 0;
