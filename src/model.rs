@@ -114,6 +114,14 @@ word_enum! {
     }
 }
 
+impl BackupState {
+    /// Whether its restore point is kept, if only damaged or missing; otherwise at most its archive is.
+    #[must_use]
+    pub const fn is_restore_point(self) -> bool {
+        matches!(self, Self::Available | Self::Missing | Self::Corrupt)
+    }
+}
+
 word_enum! {
     /// The kinds of job.
     JobKind {

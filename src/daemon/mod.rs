@@ -54,6 +54,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     settle::settle_restores(&parts)?;
     let listener = listen::bind(&config.daemon.socket)?;
     let jobs = Arc::new(Jobs::new(parts));
+    jobs.remove_unneeded_archives();
     let runner = Arc::clone(&jobs);
     let (queue, interrupted) = Queue::start(catalog.clone(), clock, runner)?;
     for job in interrupted {

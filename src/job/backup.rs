@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
+use super::bases::{Bases, BuildOn};
 use super::context::{JobContext, Parts};
 use super::hooks::{self, About};
 use super::restore::Unsettled;
 use super::room;
 use super::take::{Taking, take};
 use crate::catalog::{BackupSpec, JobEnd, JobError, JobOutcome};
-use crate::model::{Class, JobState, SourceKind, SourceName};
+use crate::model::{BackupId, Class, JobState, Mode, SourceKind, SourceName};
 use crate::progress::Progress;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
@@ -46,7 +47,14 @@ fn after_backup(cx: &JobContext<'_>, ended: Result<JobEnd, JobError>) -> Result<
 
 fn back_up(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
     let sources = cx.parts.select(spec.scope, &spec.sources)?;
-    let taking = Taking { class: Class::Backup, scope: spec.scope, sources: &sources, description: &spec.description };
+    let taking = Taking {
+        class: Class::Backup,
+        scope: spec.scope,
+        sources: &sources,
+        description: &spec.description,
+        build_on: build_on(spec),
+        rescan: spec.rescan,
+    };
     let mut taken = take(cx, &taking)?;
     let troubles = cx.parts.restores.troubles();
     let unsettled = troubles.iter().filter(|trouble| trouble.unsettled == Unsettled::Data);
@@ -57,17 +65,28 @@ fn back_up(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
     Ok(JobEnd { outcome, backup: Some(Box::new(taken.record)) })
 }
 
+const fn build_on(spec: &BackupSpec) -> BuildOn {
+    match spec.mode {
+        Mode::Full => BuildOn::Nothing,
+        Mode::Incremental => BuildOn::Newest,
+    }
+}
+
 /// What a backup would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupPlan {
+    /// What it would be.
+    pub mode: Mode,
+    /// What an incremental would build on; the newest of several.
+    pub parent: Option<BackupId>,
     /// The sources in their order.
     pub sources: Vec<PlannedSource>,
     /// Bytes that the archive is likely to take.
     pub needed_bytes: u64,
     /// Bytes free in the store.
     pub free_bytes: u64,
-    /// What would be a refusal.
-    pub refusals: Vec<String>,
+    /// What would be a warning or a refusal.
+    pub notes: Vec<String>,
 }
 
 /// What a backup would read of one source.
@@ -108,9 +127,17 @@ impl BackupPlan {
             });
         }
         let readable: Vec<_> = selected.iter().filter(|source| source.check().is_ok()).cloned().collect();
-        let room = room::of_backup(parts, &readable, &Progress::default())?;
+        let bases = Bases::choose(parts, &readable, build_on(spec))?;
+        let room = room::of_backup(parts, &readable, bases.mode(), &Progress::default())?;
         refusals.extend(parts.store.check().err().map(|error| error.to_string()));
         refusals.extend(room.require().err().map(|error| error.message));
-        Ok(Self { sources, needed_bytes: room.needed_bytes, free_bytes: room.free_bytes, refusals })
+        Ok(Self {
+            mode: bases.mode(),
+            parent: bases.parent(),
+            sources,
+            needed_bytes: room.needed_bytes,
+            free_bytes: room.free_bytes,
+            notes: [refusals, bases.warnings].concat(),
+        })
     }
 }

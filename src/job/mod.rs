@@ -3,7 +3,9 @@
 //! A job is given values ([`Parts`]), never the configuration. It never claims or ends jobs, and it leaves nothing behind
 //! when it fails or is cancelled: what it stages or writes removes itself on the way out.
 
+mod archives;
 mod backup;
+mod bases;
 mod context;
 mod damage;
 mod failure;
@@ -27,6 +29,7 @@ pub use restore::{
 };
 pub use runner::Runner;
 
+use crate::audit::Actor;
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
 use crate::progress::Progress;
 
@@ -47,6 +50,11 @@ impl Jobs {
     #[must_use]
     pub fn parts(&self) -> Arc<Parts> {
         Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// At the start: removes archives that were only kept for others, and that nobody needs any more.
+    pub fn remove_unneeded_archives(&self) {
+        let _freed = prune::remove_unneeded(&self.parts(), &Actor::daemon("recovery"));
     }
 
     /// Puts other parts in force; jobs that run already go on with theirs.
@@ -76,6 +84,7 @@ impl Runner for Jobs {
         // In one lane only: a journal that this reads must not be one that a restore is about to begin or to end.
         if job.spec.lane() == Lane::Write {
             parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+            let _freed = prune::remove_unneeded(&parts, &Actor::daemon("queue"));
         }
         ended
     }

@@ -1,32 +1,61 @@
 //! The prune job: removes backups. What is held, read at the moment, or the last good backup of a source stays.
+//!
+//! An archive of which other restore points need content outlives its own: it is retained, and removed as soon as nobody
+//! needs it any more.
 
 use serde_json::json;
 
-use super::context::JobContext;
+use super::context::{JobContext, Parts};
 use super::failure::failure;
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::failpoint;
 use crate::model::{BackupId, BackupState, Class, ErrorCode, SourceName};
-use crate::store::{ArchiveName, StoreError};
+use crate::store::{ArchiveName, Removal, StoreError};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
-    let mut bytes = 0;
+    let (mut bytes, mut told) = (0, Vec::new());
     for id in &spec.backups {
-        bytes += remove(cx, *id, &spec.reason)?;
+        let deleted = delete(cx, *id, &spec.reason)?;
+        bytes += deleted.bytes;
+        told.push(deleted.in_words());
+    }
+    let freed = remove_unneeded(cx.parts, &Actor::of(&cx.job.requested_by, None));
+    bytes += freed.bytes;
+    if freed.archives > 0 {
+        told.push(format!("{} archives that only it needed are removed too", freed.archives));
     }
     let only = match &spec.backups[..] {
         [only] => Some(*only),
         _ => None,
     };
     let mut outcome = JobOutcome { backup_id: only, ..JobOutcome::done(Vec::new()) };
-    outcome.notes.insert("summary".to_owned(), json!(format!("{} backups removed", spec.backups.len())));
+    outcome.notes.insert("summary".to_owned(), json!(told.join("; ")));
     outcome.notes.insert("bytes".to_owned(), json!(bytes));
     Ok(outcome)
 }
 
-/// Removes one backup, and returns how large its archive was.
-fn remove(cx: &JobContext<'_>, id: BackupId, reason: &str) -> Result<u64, JobError> {
+/// What became of a deleted backup.
+struct Deleted {
+    filename: String,
+    /// Of the archive, when it is gone.
+    bytes: u64,
+    /// How many others its archive stays for.
+    needed_by: usize,
+}
+
+impl Deleted {
+    fn in_words(&self) -> String {
+        match self.needed_by {
+            0 => format!("{} is removed", self.filename),
+            1 => format!("{} is deleted; its archive stays while another backup needs it", self.filename),
+            others => format!("{} is deleted; its archive stays while {others} other backups need it", self.filename),
+        }
+    }
+}
+
+/// Deletes one backup: removes its archive, or keeps that for others.
+fn delete(cx: &JobContext<'_>, id: BackupId, reason: &str) -> Result<Deleted, JobError> {
     let filename = cx.parts.catalog.backup(id)?.filename;
     cx.begin_phase(&filename)?;
     let Some(_removal) = cx.parts.leases.remove(id) else {
@@ -35,25 +64,111 @@ fn remove(cx: &JobContext<'_>, id: BackupId, reason: &str) -> Result<u64, JobErr
     };
     // Looked at only now, when nobody can place a hold any more.
     let backup = &cx.parts.catalog.backup(id)?;
-    let name: ArchiveName = filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
-    let now = cx.parts.clock.now();
+    let name = archive_name(backup)?;
     cx.parts.store.check()?;
     require_unheld(cx, backup, &name)?;
     if let Some(source) = last_good_of(cx, backup)? {
         let message = format!("{filename} is the last good backup of source '{source}'");
         return Err(failure(ErrorCode::Refused, message, "take another one first: `carelogctl backup`"));
     }
-    let entry = Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.delete", backup.id)
+    let actor = Actor::of(&cx.job.requested_by, None);
+    let entry = Entry::new(cx.parts.clock.now(), actor.clone(), "backup.delete", backup.id)
         .with("filename", &backup.filename)
         .because(reason);
-    cx.parts.catalog.remove_backup(backup.id, &entry)?;
+    let needed_by = cx.parts.catalog.needed_by(id)?.len();
+    if needed_by == 0 {
+        remove(cx.parts, backup, &name, &entry, &actor)?;
+        return Ok(Deleted { filename, bytes: backup.size_bytes, needed_by });
+    }
+    if backup.state == BackupState::Retained {
+        let message = format!("{filename} was deleted already; its archive stays while {needed_by} others need it");
+        let hint = "`carelogctl show BACKUP` names them; it goes with the last one";
+        return Err(failure(ErrorCode::Refused, message, hint));
+    }
+    retain(cx, backup, &name, &entry.with("retained_for", needed_by))?;
+    Ok(Deleted { filename, bytes: 0, needed_by })
+}
+
+/// The store first: what was deleted must not come back with a catalog that is rebuilt.
+fn retain(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName, entry: &Entry) -> Result<(), JobError> {
+    match cx.parts.store.retain(name) {
+        Ok(()) | Err(StoreError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    failpoint::pass("prune.retained")?;
+    Ok(cx.parts.catalog.retain_backup(backup.id, entry)?)
+}
+
+/// Removes an archive that nobody needs, and all that is known of it.
+fn remove(
+    parts: &Parts,
+    backup: &BackupRecord,
+    name: &ArchiveName,
+    entry: &Entry,
+    actor: &Actor,
+) -> Result<(), JobError> {
+    parts.catalog.remove_backup(backup.id, entry)?;
     let removed = failpoint::pass("prune.forgotten").map_err(JobError::from);
-    let removed = removed.and_then(|()| match cx.parts.store.remove(&name) {
+    let removed = removed.and_then(|()| match parts.store.remove(name) {
         Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
         Err(error) => Err(error.into()),
     });
-    removed.map_err(|error| remember(cx, backup, &name, error))?;
-    Ok(backup.size_bytes)
+    removed.map_err(|error| remember(parts, backup, name, error, actor))
+}
+
+/// Archives that were removed because nobody needed them any more.
+#[derive(Default)]
+pub(super) struct Freed {
+    pub(super) archives: usize,
+    pub(super) bytes: u64,
+}
+
+/// Removes the archives that were retained for others and that nobody needs any more. What is read or held at the moment
+/// waits for the next time, and so does what cannot be removed.
+pub(super) fn remove_unneeded(parts: &Parts, actor: &Actor) -> Freed {
+    let mut freed = Freed::default();
+    let unneeded = parts.store.check().map_err(JobError::from);
+    let unneeded = unneeded.and_then(|()| Ok(parts.catalog.unneeded_backups()?)).unwrap_or_else(|error| {
+        tracing::warn!("archives that nobody needs any more were not looked for: {}", error.message);
+        Vec::new()
+    });
+    for backup in unneeded {
+        let Some(removal) = parts.leases.remove(backup.id) else { continue };
+        match remove_retained(parts, &backup, actor, &removal) {
+            Ok(true) => {
+                tracing::info!(backup_id = %backup.id, "{} is removed: nobody needs it any more", backup.filename);
+                freed.archives += 1;
+                freed.bytes += backup.size_bytes;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(backup_id = %backup.id, "{} could not be removed: {}", backup.filename, error.message);
+            }
+        }
+    }
+    freed
+}
+
+/// Whether it was removed, and not held.
+fn remove_retained(
+    parts: &Parts,
+    backup: &BackupRecord,
+    actor: &Actor,
+    _nobody_reads_it: &Removal,
+) -> Result<bool, JobError> {
+    let name = archive_name(backup)?;
+    if !backup.holds.is_empty() || !parts.store.holds(&name)?.is_empty() {
+        return Ok(false);
+    }
+    let entry = Entry::new(parts.clock.now(), actor.clone(), "backup.delete", backup.id)
+        .with("filename", &backup.filename)
+        .because("no other backup needs its archive any more");
+    remove(parts, backup, &name, &entry, actor)?;
+    Ok(true)
+}
+
+fn archive_name(backup: &BackupRecord) -> Result<ArchiveName, JobError> {
+    backup.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))
 }
 
 /// Refuses what is held, by the catalog or beside the archive. Holds whose time is over are cleared away: the store would
@@ -75,14 +190,20 @@ fn require_unheld(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName
 }
 
 /// Enters a backup again whose archive could not be removed: what can be restored has to be listed.
-fn remember(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName, error: JobError) -> JobError {
-    if let Err(StoreError::NotFound(_)) = cx.parts.store.open(name) {
+fn remember(
+    parts: &Parts,
+    backup: &BackupRecord,
+    name: &ArchiveName,
+    error: JobError,
+    actor: &Actor,
+) -> JobError {
+    if let Err(StoreError::NotFound(_)) = parts.store.open(name) {
         return error;
     }
-    let entry = Entry::new(cx.parts.clock.now(), Actor::of(&cx.job.requested_by, None), "backup.keep", backup.id)
+    let entry = Entry::new(parts.clock.now(), actor.clone(), "backup.keep", backup.id)
         .with("filename", &backup.filename)
         .because(&error.message);
-    match cx.parts.catalog.insert_backup(backup, &entry) {
+    match parts.catalog.insert_backup(backup, &entry) {
         Ok(()) => error,
         Err(also) => {
             let message = format!("{}; its archive is there but not listed ({also})", error.message);
@@ -110,8 +231,14 @@ fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<Sou
     Ok(None)
 }
 
-/// The catalog learns of an archive that somebody removed by hand only when it is read or at the next start.
+/// Whether all that it needs is there too. The catalog learns of an archive that somebody removed by hand only when it is
+/// read or at the next start.
 fn is_there(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
+    let needed = backup.needs.iter().map(|id| cx.parts.catalog.backup(*id));
+    has_archive(cx, backup) && needed.into_iter().all(|other| other.is_ok_and(|other| has_archive(cx, &other)))
+}
+
+fn has_archive(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
     let size = |name: ArchiveName| Some(cx.parts.store.open(&name).ok()?.metadata().ok()?.len());
     backup.filename.parse().ok().and_then(size) == Some(backup.size_bytes)
 }

@@ -6,8 +6,8 @@ use bytesize::ByteSize;
 
 use super::context::Parts;
 use super::failure::failure;
-use crate::catalog::{BackupFilter, JobError};
-use crate::model::{ErrorCode, SourceName};
+use crate::catalog::{BackupFilter, BackupRecord, JobError};
+use crate::model::{ErrorCode, Mode, SourceName};
 use crate::progress::Progress;
 use crate::source::Source;
 
@@ -41,14 +41,26 @@ impl Room {
     }
 }
 
-/// Estimates a backup of `sources`: what the newest backup that holds each took. The first time there is none, and what
-/// is to be read is counted instead.
-pub(super) fn of_backup(parts: &Parts, sources: &[Arc<dyn Source>], progress: &Progress) -> Result<Room, JobError> {
+/// The first incremental takes this share of what the full took, by guess: one in so many bytes.
+const FIRST_INCREMENTAL: u64 = 10;
+
+/// Estimates a backup of `sources`: what the newest backup of its mode that holds each took. The first time there is none;
+/// then what is to be read is counted, and of an incremental a share of the full is taken.
+pub(super) fn of_backup(
+    parts: &Parts,
+    sources: &[Arc<dyn Source>],
+    mode: Mode,
+    progress: &Progress,
+) -> Result<Room, JobError> {
     let mut needed_bytes = 0_u64;
     for source in sources {
-        let bytes = match stored_size(parts, source.name())? {
-            Some(bytes) => bytes,
-            None => source.measure(progress)?.bytes,
+        let bytes = match (stored_size(parts, source.name(), mode)?, mode) {
+            (Some(bytes), _) => bytes,
+            (None, Mode::Full) => source.measure(progress)?.bytes,
+            (None, Mode::Incremental) => match stored_size(parts, source.name(), Mode::Full)? {
+                Some(bytes) => bytes / FIRST_INCREMENTAL,
+                None => source.measure(progress)?.bytes,
+            },
         };
         needed_bytes = needed_bytes.saturating_add(bytes);
     }
@@ -57,10 +69,11 @@ pub(super) fn of_backup(parts: &Parts, sources: &[Arc<dyn Source>], progress: &P
     Ok(Room { needed_bytes, free_bytes: space.free_bytes, reserved_bytes })
 }
 
-/// What a source takes in the newest archive that holds it: its share by content of that archive's size.
-fn stored_size(parts: &Parts, source: &SourceName) -> Result<Option<u64>, JobError> {
-    let filter = BackupFilter { limit: Some(1), source: Some(source.clone()), ..BackupFilter::default() };
-    let Some(newest) = parts.catalog.list_backups(&filter)?.into_iter().next() else { return Ok(None) };
+/// What a source takes in the newest archive of this mode that holds it: its share by content of that archive's size.
+fn stored_size(parts: &Parts, source: &SourceName, mode: Mode) -> Result<Option<u64>, JobError> {
+    let filter = BackupFilter { source: Some(source.clone()), ..BackupFilter::default() };
+    let of_mode = |backup: &BackupRecord| backup.mode == mode;
+    let Some(newest) = parts.catalog.list_backups(&filter)?.into_iter().find(of_mode) else { return Ok(None) };
     let share = newest.sources.iter().find(|held| held.name == *source).map_or(0, |held| held.size_bytes);
     let product = u128::from(newest.size_bytes) * u128::from(share);
     Ok(Some(u64::try_from(product / u128::from(newest.raw_bytes.max(1))).unwrap_or(u64::MAX)))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::archives;
 use super::super::context::{JobContext, Parts};
 use super::super::failure::failure;
 use crate::archive::escape::{escape, unescape};
@@ -24,6 +25,8 @@ pub(super) struct Restoring {
     pub(super) partial: bool,
     /// What was found to be damaged.
     pub(super) damage: Vec<String>,
+    /// Every byte of the backup was read and found to be sound.
+    pub(super) was_read_wholly: bool,
     pub(super) _leases: Vec<Lease>,
 }
 
@@ -61,7 +64,7 @@ impl Restoring {
             replacements.push(Replacement { source: Arc::clone(source), archive, paths, kept: None });
         }
         let (partial, damage) = (spec.partial, Vec::new());
-        Ok(Self { record, replacements, partial, damage, _leases: vec![lease] })
+        Ok(Self { record, replacements, partial, damage, was_read_wholly: false, _leases: vec![lease] })
     }
 
     /// Reads all of the backup, so that nothing damaged is begun with; a partial restore says what is damaged, and goes on.
@@ -69,6 +72,7 @@ impl Restoring {
         let depth = Depth::Full { threads: cx.parts.settings.threads };
         let Some(Replacement { archive, .. }) = self.replacements.first() else { return Ok(()) };
         let report = verify(archive, self.record.sha256, depth, cx.progress)?;
+        self.was_read_wholly = report.is_sound();
         let Some(first) = report.damage.first() else { return Ok(()) };
         if self.partial {
             self.damage.extend(report.damage.iter().map(|what| format!("{}: {what}", self.record.filename)));
@@ -182,26 +186,17 @@ impl Replacement {
     }
 }
 
-/// Opens the archive of a backup and keeps it from being removed meanwhile.
+/// Opens a backup with all that it needs, and keeps it from being removed meanwhile. For a partial restore what it needs
+/// may be missing.
 pub(in crate::job) fn open_backup(
     parts: &Parts,
     spec: &RestoreSpec,
 ) -> Result<(BackupRecord, Arc<ArchiveReader>, Lease), JobError> {
-    let lease = parts.leases.lease([spec.backup])?;
-    let record = parts.catalog.backup(spec.backup)?;
-    let archive = open_archive(parts, &record)?;
+    let (record, lease) = archives::lease(parts, spec.backup)?;
+    archives::require_kept(&record)?;
+    let open = if spec.partial { archives::open_what_is_there } else { archives::open_restore_point };
+    let archive = open(parts, &record)?;
     Ok((record, archive, lease))
-}
-
-pub(super) fn open_archive(parts: &Parts, record: &BackupRecord) -> Result<Arc<ArchiveReader>, JobError> {
-    let name = record.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
-    let archive = ArchiveReader::open(parts.store.open(&name)?)?;
-    let id = archive.restore_point().metadata.id;
-    if id != record.id {
-        let message = format!("{} holds backup {id}, not {}", record.filename, record.id);
-        return Err(failure(ErrorCode::Corruption, message, "`carelogctl verify --all` shows what else is wrong"));
-    }
-    Ok(Arc::new(archive))
 }
 
 /// The sources to restore in the order of the backup, each with the paths that are named in it: none for all of it.

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::super::archives;
+use super::super::bases::BuildOn;
 use super::super::context::JobContext;
 use super::super::take::{Taken, Taking, take, withdraw};
-use super::open::{Restoring, open_archive};
+use super::open::Restoring;
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupRecord, JobError};
 use crate::failpoint;
@@ -38,10 +40,11 @@ impl Safety {
         if sources.is_empty() {
             return Ok(Self::default());
         }
-        let taken = save(cx, &sources, &format!("before the restore of {}", restoring.record.filename))?;
+        let build_on = BuildOn::Sound { just_read: restoring.was_read_wholly.then_some(restoring.record.id) };
+        let taken = save(cx, &sources, &format!("before the restore of {}", restoring.record.filename), build_on)?;
         cx.note_safety(taken.record.id);
         failpoint::pass("restore.safety_backup_taken")?;
-        let archive = open_archive(cx.parts, &taken.record)?;
+        let archive = archives::open_restore_point(cx.parts, &taken.record)?;
         Ok(Self {
             backup: Some(SafetyBackup { archive, created_at: taken.record.created_at }),
             held: sources.iter().map(|source| source.name().clone()).collect(),
@@ -55,11 +58,11 @@ impl Safety {
         self.backup.as_ref().filter(|_| self.held.contains(source))
     }
 
-    /// Saves again what changed until the application was stopped. Until archives can build on others this is another
-    /// full backup of the sources that changed.
+    /// Saves again what changed until the application was stopped, on top of the first safety backup.
     pub(super) fn join(&mut self, cx: &JobContext<'_>, changed: &[Arc<dyn Source>]) -> Result<BackupId, JobError> {
         let description = "what changed between the safety backup of a restore and the stop of the application";
-        let taken = save(cx, changed, description)?;
+        let first = self.backup.as_ref().map(|backup| backup.archive.id());
+        let taken = save(cx, changed, description, first.map_or(BuildOn::Nothing, BuildOn::Only))?;
         let whole = whole_sources(&taken.record);
         self.whole.retain(|name| whole.contains(name) || changed.iter().all(|source| source.name() != name));
         self.warnings.extend(taken.warnings);
@@ -68,9 +71,15 @@ impl Safety {
 }
 
 /// Takes a safety backup and enters it in the catalog at once, so that it outlives whatever follows.
-fn save(cx: &JobContext<'_>, sources: &[Arc<dyn Source>], description: &str) -> Result<Taken, JobError> {
-    let description = format!("{description}, by job {}", cx.job.id);
-    let taken = take(cx, &Taking { class: Class::Safety, scope: Scope::All, sources, description: &description })?;
+fn save(
+    cx: &JobContext<'_>,
+    sources: &[Arc<dyn Source>],
+    description: &str,
+    build_on: BuildOn,
+) -> Result<Taken, JobError> {
+    let description = &format!("{description}, by job {}", cx.job.id);
+    let taking = Taking { class: Class::Safety, scope: Scope::All, sources, description, build_on, rescan: false };
+    let taken = take(cx, &taking)?;
     let now = cx.parts.clock.now();
     let entry =
         Entry::new(now, Actor::of(&cx.job.requested_by, None), "backup.safety", taken.record.id).with("job", cx.job.id);

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::super::archives;
 use super::super::context::{JobContext, Parts};
 use super::super::failure::failure;
 use super::journal::{Committed, Ending, Header, State};
-use super::open::{Replacement, Restoring, open_archive};
+use super::open::{Replacement, Restoring};
 use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
 use crate::catalog::{BackupRecord, Job, JobError, JobFilter, JobOutcome, UndoSpec};
@@ -84,7 +85,14 @@ impl Undoing {
         }
         let (record, _) = opened.remove(0);
         Ok(Self {
-            restoring: Restoring { record, replacements, partial: false, damage: Vec::new(), _leases: leases },
+            restoring: Restoring {
+                record,
+                replacements,
+                partial: false,
+                damage: Vec::new(),
+                was_read_wholly: false,
+                _leases: leases,
+            },
             second_backup: state.second_safety,
             paths: state.header.paths,
         })
@@ -114,9 +122,10 @@ struct Backups {
 
 impl Backups {
     fn open(&mut self, parts: &Parts, id: BackupId) -> Result<(), JobError> {
-        self.leases.push(parts.leases.lease([id])?);
-        let record = parts.catalog.backup(id)?;
-        let archive = open_archive(parts, &record)?;
+        let (record, lease) = archives::lease(parts, id)?;
+        self.leases.push(lease);
+        archives::require_kept(&record)?;
+        let archive = archives::open_restore_point(parts, &record)?;
         self.opened.push((record, archive));
         Ok(())
     }

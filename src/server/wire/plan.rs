@@ -28,7 +28,7 @@ pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_
         store_dir: Octets::from_path(store_dir),
         needed_bytes: plan.needed_bytes,
         free_bytes: plan.free_bytes,
-        notes: plan.refusals,
+        notes: plan.notes,
     }
 }
 

@@ -1,0 +1,105 @@
+//! Opens restore points with every archive that they need. Whoever reads one has leased all of them first, so that none is
+//! removed meanwhile.
+
+use std::sync::Arc;
+
+use super::context::Parts;
+use super::failure::failure;
+use crate::archive::{ArchiveReader, RestorePoint};
+use crate::catalog::{BackupRecord, JobError};
+use crate::model::{BackupId, BackupState, ErrorCode};
+use crate::store::Lease;
+
+/// A backup, with its archive and all that it needs kept from being removed.
+pub(super) fn lease(parts: &Parts, id: BackupId) -> Result<(BackupRecord, Lease), JobError> {
+    // While this is leased, what it needs cannot be removed either.
+    let _own = parts.leases.lease([id])?;
+    let record = parts.catalog.backup(id)?;
+    let all = parts.leases.lease(record.needs.iter().copied().chain([id]))?;
+    Ok((record, all))
+}
+
+/// A restore point, open with what it needs.
+#[derive(Debug)]
+pub(super) struct OpenSet {
+    pub(super) archive: ArchiveReader,
+    /// What it needs and cannot be had.
+    pub(super) absent: Vec<Absent>,
+}
+
+/// An archive that a restore point needs and that cannot be had.
+#[derive(Debug)]
+pub(super) struct Absent {
+    pub(super) id: BackupId,
+    /// Its name, when the catalog knows it.
+    pub(super) filename: Option<String>,
+    pub(super) why: JobError,
+}
+
+/// Opens the backup's archive and all that it needs; those that cannot be had are part of the result.
+pub(super) fn open_set(parts: &Parts, record: &BackupRecord) -> Result<OpenSet, JobError> {
+    let archive = open_file(parts, record)?;
+    let (mut others, mut absent) = (Vec::new(), Vec::new());
+    for id in needed_by(archive.restore_point()) {
+        let known = parts.catalog.backup(id);
+        let filename = known.as_ref().ok().map(|other| other.filename.clone());
+        match known.map_err(JobError::from).and_then(|other| open_file(parts, &other)) {
+            Ok(other) => others.push(Arc::new(other)),
+            Err(why) => absent.push(Absent { id, filename, why }),
+        }
+    }
+    Ok(OpenSet { archive: archive.with_bases(others)?, absent })
+}
+
+/// Opens a restore point with everything that it needs.
+pub(super) fn open_restore_point(parts: &Parts, record: &BackupRecord) -> Result<Arc<ArchiveReader>, JobError> {
+    let OpenSet { archive, absent } = open_set(parts, record)?;
+    match absent.into_iter().next() {
+        None => Ok(Arc::new(archive)),
+        Some(absent) => Err(absent.needed_for(record)),
+    }
+}
+
+/// As [`open_restore_point`], but what cannot be had is only said in the log: it shows as damage of what lies in it.
+pub(super) fn open_what_is_there(parts: &Parts, record: &BackupRecord) -> Result<Arc<ArchiveReader>, JobError> {
+    let OpenSet { archive, absent } = open_set(parts, record)?;
+    for absent in absent {
+        tracing::warn!(backup_id = %record.id, "{}", absent.needed_for(record).message);
+    }
+    Ok(Arc::new(archive))
+}
+
+/// Opens one file alone, and makes sure that it is the archive of this backup.
+pub(super) fn open_file(parts: &Parts, record: &BackupRecord) -> Result<ArchiveReader, JobError> {
+    let name = record.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
+    let archive = ArchiveReader::open(parts.store.open(&name)?)?;
+    if archive.id() != record.id {
+        let message = format!("{} holds backup {}, not {}", record.filename, archive.id(), record.id);
+        return Err(failure(ErrorCode::Corruption, message, "`carelogctl verify --all` shows what else is wrong"));
+    }
+    Ok(archive)
+}
+
+/// The other archives that a restore point names.
+pub(super) fn needed_by(restore_point: &RestorePoint) -> impl Iterator<Item = BackupId> {
+    restore_point.archives.iter().copied().filter(|id| *id != restore_point.metadata.id)
+}
+
+/// Refuses a backup of which only the archive is left.
+pub(super) fn require_kept(record: &BackupRecord) -> Result<(), JobError> {
+    if record.state != BackupState::Retained {
+        return Ok(());
+    }
+    let message = format!("{} was deleted; its archive only stays for other backups", record.filename);
+    Err(failure(ErrorCode::NotFound, message, "choose another backup: `carelogctl list`"))
+}
+
+impl Absent {
+    /// Why `record` cannot be read wholly.
+    pub(super) fn needed_for(&self, record: &BackupRecord) -> JobError {
+        let Self { id, filename, why } = self;
+        let named = filename.as_ref().map(|filename| format!(" ({filename})")).unwrap_or_default();
+        let message = format!("{} needs the archive of backup {id}{named}: {}", record.filename, why.message);
+        JobError { message, ..why.clone() }
+    }
+}
