@@ -122,6 +122,10 @@ pub struct ManifestChunk {
     pub length: u32,
     /// Path of its first entry, escaped as in the manifest.
     pub first: String,
+    /// In which archives it and the content of its entries lie: places in [`RestorePoint::archives`], ascending. Left out
+    /// where it is the archive itself alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<u32>,
 }
 
 /// Where a frame lies in the archive file.
@@ -167,6 +171,14 @@ pub struct RestorePoint {
     pub chunking: Chunking,
     /// Every archive that this restore point needs, itself included.
     pub archives: Vec<BackupId>,
+}
+
+impl RestorePoint {
+    /// The archives in which a chunk of its manifest and the content of the entries in it lie.
+    pub fn archives_of(&self, chunk: &ManifestChunk) -> impl Iterator<Item = BackupId> {
+        let own = chunk.archives.is_empty().then_some(self.metadata.id);
+        own.into_iter().chain(chunk.archives.iter().filter_map(|at| self.archives.get(*at as usize).copied()))
+    }
 }
 
 /// Parameters of content-defined chunking.

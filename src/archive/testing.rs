@@ -1,9 +1,11 @@
 //! Small archives for the tests of this module.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -85,6 +87,12 @@ impl Archive {
         ArchiveReader::open(self.file()).unwrap()
     }
 
+    /// The restore point, with the other archives that it needs.
+    pub(super) fn reader_with(&self, bases: &[&Self]) -> Arc<ArchiveReader> {
+        let bases = bases.iter().map(|base| base.reader()).collect();
+        Arc::new(ArchiveReader::open_set(self.file(), bases).unwrap())
+    }
+
     pub(super) fn verify(&self) -> Report {
         let depth = Depth::Full { threads: 2 };
         verify(&self.reader(), Some(self.sha256), depth, &Progress::default()).unwrap()
@@ -100,9 +108,30 @@ impl Archive {
 
 /// Writes an archive by `fill` and finishes it.
 pub(super) fn write(codec: Codec, fill: impl FnOnce(&mut ArchiveWriter)) -> Archive {
+    write_with(options(codec, Path::new("")), metadata(), fill)
+}
+
+/// Writes an archive that builds on `base`, as the backup number `number`.
+pub(super) fn write_on(base: &Arc<ArchiveReader>, number: u8, fill: impl FnOnce(&mut ArchiveWriter)) -> Archive {
+    let mut options = options(Codec::Zstd(3), Path::new(""));
+    options.bases.push(Arc::clone(base));
+    write_with(options, Metadata { id: id(number), ..metadata() }, fill)
+}
+
+/// The id of backup number `number`; that of [`metadata`] is number 0.
+pub(super) fn id(number: u8) -> BackupId {
+    BackupId(format!("01890a5d-ac96-774b-bcce-b302099a80{:02x}", 0x57 + number).parse().unwrap())
+}
+
+pub(super) fn write_with(
+    mut options: WriterOptions,
+    metadata: Metadata,
+    fill: impl FnOnce(&mut ArchiveWriter),
+) -> Archive {
     let dir = tempfile::tempdir().unwrap();
+    dir.path().clone_into(&mut options.spool_dir);
     let file = File::options().create_new(true).write(true).read(true).open(dir.path().join("archive")).unwrap();
-    let mut writer = ArchiveWriter::create(file, &options(codec, dir.path()), metadata(), Progress::default()).unwrap();
+    let mut writer = ArchiveWriter::create(file, &options, metadata, Progress::default()).unwrap();
     fill(&mut writer);
     let summary = SourceSummary {
         name: SourceName::new("t").unwrap(),
@@ -121,12 +150,34 @@ pub(super) fn write(codec: Codec, fill: impl FnOnce(&mut ArchiveWriter)) -> Arch
 
 /// An archive of one tree with these files.
 pub(super) fn archive_of(codec: Codec, files: &[(String, Vec<u8>)]) -> Archive {
-    write(codec, |writer| {
-        writer.begin_source();
-        writer.add_special(b"t/", Meta::default(), &Special::Directory).unwrap();
-        for (path, content) in files {
-            let size = content.len() as u64;
-            writer.add_file(path.as_bytes(), Meta::default(), size, &mut content.as_slice()).unwrap();
-        }
-    })
+    write(codec, |writer| add_tree(writer, files))
+}
+
+/// Adds one tree with these files.
+pub(super) fn add_tree(writer: &mut ArchiveWriter, files: &[(String, Vec<u8>)]) {
+    writer.begin_source();
+    writer.add_special(b"t/", Meta::default(), &Special::Directory).unwrap();
+    for (path, content) in files {
+        let size = content.len() as u64;
+        writer.add_file(path.as_bytes(), Meta::default(), size, &mut content.as_slice()).unwrap();
+    }
+}
+
+/// The contents of all files.
+pub(super) fn contents(archive: &ArchiveReader) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in archive.entries(b"") {
+        let entry = entry.unwrap();
+        let Some(content) = entry.content() else { continue };
+        let mut bytes = Vec::new();
+        archive
+            .read_content(content, &mut |chunk| {
+                bytes.extend_from_slice(chunk);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(content.sha256, Sha256::of(&bytes), "{}", entry.display_path());
+        found.insert(entry.display_path().into_owned(), bytes);
+    }
+    found
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 use std::ops::{Deref, Range};
 
+use super::frames_at_hand::FramesAtHand;
 use super::{ArchiveReader, ReadError, checked_chunk};
 use crate::archive::manifest::{ChunkRef, Content};
 
@@ -32,17 +33,15 @@ impl ArchiveReader {
     }
 }
 
-/// Reads one content of an archive, one frame in memory at a time. A chunk whose SHA-256 is not the one that the manifest
+/// Reads one content of an archive, with one frame in memory, or a few where it lies in several archives. A chunk whose SHA-256 is not the one that the manifest
 /// names is an error before any byte of it is handed out; so is every read after an error. The [`ReadError`] is the inner
 /// error of the [`io::Error`].
 #[derive(Debug)]
 pub struct ContentReader<A> {
     archive: A,
     chunks: std::vec::IntoIter<ChunkRef>,
-    /// The decompressed frame at hand, and its number.
-    frame: Vec<u8>,
-    loaded: Option<u32>,
-    /// Bytes of the frame that were checked and not handed out yet.
+    frames: FramesAtHand,
+    /// Bytes of the last frame that were checked and not handed out yet.
     unread: Range<usize>,
     failed: bool,
 }
@@ -52,11 +51,11 @@ impl<A: Deref<Target = ArchiveReader>> ContentReader<A> {
     #[must_use]
     pub fn new(archive: A, content: &Content) -> Self {
         let chunks = content.chunks.clone().into_iter();
-        Self { archive, chunks, frame: Vec::new(), loaded: None, unread: 0..0, failed: false }
+        Self { archive, chunks, frames: FramesAtHand::default(), unread: 0..0, failed: false }
     }
 
     fn unread(&self) -> &[u8] {
-        &self.frame[self.unread.clone()]
+        &self.frames.last()[self.unread.clone()]
     }
 
     /// Whether there was one; its bytes are then the unread ones.
@@ -64,12 +63,8 @@ impl<A: Deref<Target = ArchiveReader>> ContentReader<A> {
         self.unread = 0..0;
         let Some(chunk) = self.chunks.next() else { return Ok(false) };
         let location = self.archive.locate(&chunk.id)?;
-        if self.loaded != Some(location.frame) {
-            self.loaded = None;
-            self.archive.read_frame(location.frame, &mut self.frame)?;
-            self.loaded = Some(location.frame);
-        }
-        let bytes = checked_chunk(&self.frame, &location, &chunk.id)?;
+        let frame = self.frames.get(&self.archive, location.frame)?;
+        let bytes = checked_chunk(frame, &location, &chunk.id)?;
         if bytes.len() != chunk.length as usize {
             let what = format!("chunk {} has another length than the manifest says", chunk.id);
             return Err(ReadError::Damaged(what));

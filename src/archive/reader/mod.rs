@@ -5,6 +5,7 @@
 
 mod content;
 mod entries;
+mod frames_at_hand;
 mod index;
 mod set;
 mod table;
@@ -42,7 +43,7 @@ pub enum ReadError {
     #[error("damaged: {0}")]
     Damaged(String),
     /// A chunk that no archive at hand holds.
-    #[error("the chunk {0} is in no archive of this restore point")]
+    #[error("the chunk {0} is not in this archive, nor in another that it needs")]
     MissingChunk(Sha256),
     /// What lies in an archive that was not given.
     #[error("the archive of backup {id} is needed, and is not here")]

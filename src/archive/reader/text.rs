@@ -1,5 +1,6 @@
 //! The manifest as it is written, one of its chunks at a time.
 
+use super::frames_at_hand::FramesAtHand;
 use super::{ArchiveReader, ReadError, checked_chunk};
 
 impl ArchiveReader {
@@ -8,7 +9,7 @@ impl ArchiveReader {
     pub fn manifest_text(&self, prefix: &[u8]) -> ManifestText<'_> {
         // Entries with the prefix may begin in the middle of the last chunk that begins before it.
         let next_chunk = self.manifest_firsts.partition_point(|first| first.as_slice() <= prefix).saturating_sub(1);
-        ManifestText { reader: self, next_chunk, frame: (None, Vec::new()) }
+        ManifestText { reader: self, next_chunk, frames: FramesAtHand::default() }
     }
 }
 
@@ -17,8 +18,8 @@ impl ArchiveReader {
 pub struct ManifestText<'a> {
     reader: &'a ArchiveReader,
     next_chunk: usize,
-    /// The frame at hand: manifest chunks follow each other in it.
-    frame: (Option<u32>, Vec<u8>),
+    /// Manifest chunks follow each other in them.
+    frames: FramesAtHand,
 }
 
 impl ManifestText<'_> {
@@ -30,11 +31,7 @@ impl ManifestText<'_> {
         let Some(chunk) = self.reader.restore_point.manifest.get(self.next_chunk) else { return Ok(None) };
         self.next_chunk += 1;
         let location = self.reader.locate(&chunk.id)?;
-        if self.frame.0 != Some(location.frame) {
-            self.frame.0 = None;
-            self.reader.read_frame(location.frame, &mut self.frame.1)?;
-            self.frame.0 = Some(location.frame);
-        }
-        checked_chunk(&self.frame.1, &location, &chunk.id).map(Some)
+        let frame = self.frames.get(self.reader, location.frame)?;
+        checked_chunk(frame, &location, &chunk.id).map(Some)
     }
 }

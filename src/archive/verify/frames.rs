@@ -7,20 +7,12 @@ use std::io::Read as _;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use sha2::Digest as _;
 
-use super::VerifyError;
+use super::{FileReport, VerifyError};
 use crate::archive::index::IndexedChunk;
 use crate::archive::metadata::FrameLocation;
 use crate::archive::reader::{ArchiveReader, ChunkLocation, checked_chunk};
 use crate::model::Sha256;
 use crate::progress::Progress;
-
-/// What reading every byte brought to light.
-pub(super) struct Outcome {
-    pub(super) sha256: Sha256,
-    pub(super) chunks: u64,
-    pub(super) damage: Vec<String>,
-    pub(super) bad_chunks: HashSet<Sha256>,
-}
 
 /// A frame on its way to a worker: its stored bytes and the chunks that lie in it.
 struct Job<'a> {
@@ -37,7 +29,11 @@ struct Found {
     bad_chunks: Vec<Sha256>,
 }
 
-pub(super) fn read_all(archive: &ArchiveReader, threads: usize, progress: &Progress) -> Result<Outcome, VerifyError> {
+pub(super) fn read_all(
+    archive: &ArchiveReader,
+    threads: usize,
+    progress: &Progress,
+) -> Result<FileReport, VerifyError> {
     let threads = if threads == 0 { std::thread::available_parallelism()?.get() } else { threads };
     let (chunks, mut damage) = match archive.chunks_in_file_order() {
         Ok(chunks) => (chunks, Vec::new()),
@@ -57,19 +53,19 @@ pub(super) fn read_all(archive: &ArchiveReader, threads: usize, progress: &Progr
         drop(jobs);
         fed
     })?;
-    let mut outcome = Outcome { sha256, chunks: 0, damage: Vec::new(), bad_chunks: HashSet::new() };
+    let mut report = FileReport { id: archive.id(), sha256, chunks: 0, damage: Vec::new(), bad_chunks: HashSet::new() };
     for one in found_in {
-        outcome.chunks += one.chunks;
+        report.chunks += one.chunks;
         damage.extend(one.damage);
-        outcome.bad_chunks.extend(one.bad_chunks);
+        report.bad_chunks.extend(one.bad_chunks);
     }
     if let Some(chunk) = unplaced.first() {
         damage.push(format!("the index: it places chunk {} in frame {}, which does not exist", chunk.id, chunk.frame));
-        outcome.bad_chunks.extend(unplaced.iter().map(|chunk| chunk.id));
+        report.bad_chunks.extend(unplaced.iter().map(|chunk| chunk.id));
     }
     damage.sort();
-    outcome.damage = damage;
-    Ok(outcome)
+    report.damage = damage;
+    Ok(report)
 }
 
 /// Reads the file from its first to its last byte; returns its hash and the chunks that lie in no frame of it.

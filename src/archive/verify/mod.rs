@@ -1,16 +1,19 @@
-//! Is an archive what it says? Quick: trailer, restore point, index and the whole manifest. Full: every byte besides —
-//! the file's SHA-256, every frame, every chunk.
+//! Is a restore point what it says? Quick: trailer, restore point, index and the whole manifest. Full: every byte besides —
+//! the SHA-256 of its file and of those that it needs, every frame, every chunk.
+//!
+//! Who verifies several restore points reads each file once ([`verify_file`]) and holds every restore point against what
+//! was found ([`verify_restore_point`]).
 //!
 //! Damage is named by what it hurts. Nothing is repaired or moved here; the verify job decides what follows.
 
 mod frames;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::manifest::Entry;
 use super::metadata::Totals;
-use super::reader::{ArchiveReader, ReadError};
-use crate::model::Sha256;
+use super::reader::{ArchiveReader, ChunkLocation, ReadError};
+use crate::model::{BackupId, Sha256};
 use crate::progress::{Cancelled, Progress};
 
 /// How many hurt paths are named one by one; the count goes on.
@@ -33,9 +36,9 @@ pub enum Depth {
 pub struct Report {
     /// Entries of the manifest that were read.
     pub entries: u64,
-    /// Chunks that were checked against their SHA-256 (full only).
+    /// Chunks, in all files, that were checked against their SHA-256 (full only).
     pub chunks: u64,
-    /// SHA-256 of the archive file (full only).
+    /// SHA-256 of the archive's own file (full only).
     pub sha256: Option<Sha256>,
     /// Every damage, in words.
     pub damage: Vec<String>,
@@ -64,7 +67,23 @@ pub enum VerifyError {
     Cancelled(#[from] Cancelled),
 }
 
-/// Verifies an open archive. `expected` is what `NAME.sha256` or the catalog says of the file.
+/// What reading every byte of one file brought to light.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileReport {
+    /// Id of the backup that it was written for.
+    pub id: BackupId,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+    /// Chunks in it that were checked.
+    pub chunks: u64,
+    /// Every damage, in words.
+    pub damage: Vec<String>,
+    /// The chunks in it that are damaged.
+    pub bad_chunks: HashSet<Sha256>,
+}
+
+/// Verifies an open archive, with the others that were opened with it. `expected` is what `NAME.sha256` or the catalog
+/// says of its own file.
 ///
 /// # Errors
 /// [`VerifyError`].
@@ -74,23 +93,93 @@ pub fn verify(
     depth: Depth,
     progress: &Progress,
 ) -> Result<Report, VerifyError> {
-    let mut report = Report::default();
-    let mut bad_chunks = HashSet::new();
-    if let Depth::Full { threads } = depth {
-        progress.expect(archive.size_bytes(), archive.restore_point().totals.entries);
-        let outcome = frames::read_all(archive, threads, progress)?;
-        report.chunks = outcome.chunks;
-        report.sha256 = Some(outcome.sha256);
-        report.damage = outcome.damage;
-        bad_chunks = outcome.bad_chunks;
-        if let Some(expected) = expected.filter(|expected| *expected != outcome.sha256) {
-            report.damage.push(differs(expected, outcome.sha256, report.damage.is_empty()));
-        }
-    } else {
-        progress.expect(0, archive.restore_point().totals.entries);
+    let entries = archive.restore_point().totals.entries;
+    let Depth::Full { threads } = depth else {
+        progress.expect(0, entries);
+        return verify_restore_point(archive, &[], progress);
+    };
+    let bytes = archive.bases().map(|base| base.size_bytes()).sum::<u64>();
+    progress.expect(bytes + archive.size_bytes(), entries);
+    let own = verify_file(archive, expected, threads, progress)?;
+    let (sha256, mut chunks, mut damage) = (own.sha256, own.chunks, own.damage.clone());
+    let mut files = vec![own];
+    for base in archive.bases() {
+        let file = verify_file(base, None, threads, progress)?;
+        chunks += file.chunks;
+        damage.extend(file.damage.iter().map(|what| format!("in the archive of backup {}: {what}", file.id)));
+        files.push(file);
     }
-    check_manifest(archive, &bad_chunks, &mut report, progress)?;
+    let found = verify_restore_point(archive, &files, progress)?;
+    damage.extend(found.damage);
+    Ok(Report { chunks, sha256: Some(sha256), damage, ..found })
+}
+
+/// Reads every byte of the archive's own file. `expected` as for [`verify`].
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify_file(
+    archive: &ArchiveReader,
+    expected: Option<Sha256>,
+    threads: usize,
+    progress: &Progress,
+) -> Result<FileReport, VerifyError> {
+    let mut report = frames::read_all(archive, threads, progress)?;
+    if let Some(expected) = expected.filter(|expected| *expected != report.sha256) {
+        report.damage.push(differs(expected, report.sha256, report.damage.is_empty()));
+    }
     Ok(report)
+}
+
+/// Holds a restore point against `files`, what was found in the archives that it needs: reads its whole manifest, and asks
+/// for each chunk that it names whether it is there and sound. Its damage does not repeat that of the own file.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify_restore_point(
+    archive: &ArchiveReader,
+    files: &[FileReport],
+    progress: &Progress,
+) -> Result<Report, VerifyError> {
+    let mut report = Report::default();
+    for id in archive.missing_archives() {
+        report.damage.push(ReadError::MissingArchive { id: *id }.to_string());
+    }
+    let mut damaged = Damaged::in_files(files);
+    check_manifest(archive, &mut damaged, &mut report, progress)?;
+    for (id, chunks) in damaged.hit {
+        if id != archive.id() {
+            report.damage.push(format!("{} chunks in the archive of backup {id} are damaged", chunks.len()));
+        }
+    }
+    Ok(report)
+}
+
+/// The damaged chunks, by the archives in which they lie.
+struct Damaged<'a> {
+    chunks: HashMap<BackupId, &'a HashSet<Sha256>>,
+    /// Those that the restore point needs.
+    hit: BTreeMap<BackupId, HashSet<Sha256>>,
+}
+
+impl<'a> Damaged<'a> {
+    fn in_files(files: &'a [FileReport]) -> Self {
+        let damaged = files.iter().filter(|file| !file.bad_chunks.is_empty());
+        Self { chunks: damaged.map(|file| (file.id, &file.bad_chunks)).collect(), hit: BTreeMap::new() }
+    }
+
+    /// Whether the chunk is damaged where it was found.
+    fn includes(&mut self, archive: &ArchiveReader, id: &Sha256, location: &ChunkLocation) -> bool {
+        if self.chunks.is_empty() {
+            return false;
+        }
+        let lies_in = archive.archive_of(location.frame).0.id();
+        let includes = self.chunks.get(&lies_in).is_some_and(|chunks| chunks.contains(id));
+        if includes {
+            self.hit.entry(lies_in).or_default().insert(*id);
+        }
+        includes
+    }
 }
 
 fn differs(expected: Sha256, found: Sha256, contents_sound: bool) -> String {
@@ -101,7 +190,7 @@ fn differs(expected: Sha256, found: Sha256, contents_sound: bool) -> String {
 /// Holds the manifest against the index, the totals and the chunks that were found damaged.
 fn check_manifest(
     archive: &ArchiveReader,
-    bad_chunks: &HashSet<Sha256>,
+    damaged: &mut Damaged<'_>,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<(), VerifyError> {
@@ -124,7 +213,7 @@ fn check_manifest(
         if let Some(content) = entry.content() {
             totals.files += 1;
             totals.raw_bytes += content.stored_bytes();
-            check_content(archive, &entry, bad_chunks, report)?;
+            check_content(archive, &entry, damaged, report)?;
         }
     }
     let written = archive.restore_point().totals;
@@ -140,14 +229,16 @@ fn check_manifest(
 fn check_content(
     archive: &ArchiveReader,
     entry: &Entry,
-    bad_chunks: &HashSet<Sha256>,
+    damaged: &mut Damaged<'_>,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
     let mut hurt = false;
     for chunk in entry.content().map_or(&[][..], |content| &content.chunks) {
-        hurt |= bad_chunks.contains(&chunk.id);
         let what = match archive.locate(&chunk.id) {
-            Ok(location) if location.length == chunk.length => continue,
+            Ok(location) if location.length == chunk.length => {
+                hurt |= damaged.includes(archive, &chunk.id, &location);
+                continue;
+            }
             Ok(_) => format!("chunk {} has another length in the index than in the manifest", chunk.id),
             Err(ReadError::Io(error)) => return Err(error.into()),
             Err(damage) => damage.to_string(),

@@ -99,3 +99,95 @@ fn verification_can_be_cancelled() {
     let result = verify(&archive.reader(), None, Depth::Full { threads: 1 }, &progress);
     assert!(matches!(result, Err(VerifyError::Cancelled(_))));
 }
+
+mod sets {
+    use super::*;
+    use crate::archive::testing::{id, write_on};
+    use crate::archive::{ArchiveWriter, Meta};
+
+    /// Three days: of the first are `t/a` and `t/b`, of the second `t/c`, of the third `t/d`.
+    fn days() -> [Archive; 3] {
+        let mut noise = Noise::new(41);
+        let mut file = |name: &str, size| (format!("t/{name}"), noise.bytes(size));
+        let files = [file("a", 600_000), file("b", 50_000), file("c", 5 << 20), file("d", 2000)];
+        let first = archive_of(Codec::Zstd(3), &files[..2]);
+        let add = |writer: &mut ArchiveWriter, base: &ArchiveReader, new: &(String, Vec<u8>)| {
+            writer.begin_source();
+            for entry in base.entries(b"") {
+                writer.add_unchanged(&entry.unwrap()).unwrap();
+            }
+            let (path, content) = new;
+            writer.add_file(path.as_bytes(), Meta::default(), content.len() as u64, &mut content.as_slice()).unwrap();
+        };
+        let base = first.reader_with(&[]);
+        let second = write_on(&base, 1, |writer| add(writer, &base, &files[2]));
+        let base = second.reader_with(&[&first]);
+        let third = write_on(&base, 2, |writer| add(writer, &base, &files[3]));
+        [first, second, third]
+    }
+
+    /// Position of the frame in which the first chunk of `path` lies, of `file`'s own.
+    fn place_of(file: &Archive, path: &[u8]) -> u64 {
+        let reader = file.reader();
+        let entry = reader.entry(path).unwrap().unwrap();
+        let location = reader.locate(&entry.content().unwrap().chunks[0].id).unwrap();
+        reader.frames()[location.frame as usize].position
+    }
+
+    #[test]
+    fn a_sound_set_is_sound_and_every_byte_of_it_is_read() {
+        let [first, second, third] = days();
+        let reader = third.reader_with(&[&first, &second]);
+        let report = full(&reader, third.sha256);
+        assert!(report.is_sound(), "{report:?}");
+        let alone: u64 = [&first, &second, &third]
+            .iter()
+            .map(|file| verify_file(&file.reader(), Some(file.sha256), 2, &Progress::default()).unwrap().chunks)
+            .sum();
+        assert_eq!(report.chunks, alone);
+        assert!(verify(&reader, None, Depth::Quick, &Progress::default()).unwrap().is_sound());
+    }
+
+    #[test]
+    fn damage_in_each_archive_names_what_it_hurts_in_every_restore_point() {
+        let days = days();
+        let [first, second, third] = &days;
+        let hurts: [(&Archive, &[u8], [&[&str]; 3]); 3] = [
+            (first, b"t/a", [&["t/a", "t/b"], &["t/a", "t/b"], &["t/a", "t/b"]]),
+            (second, b"t/c", [&[], &["t/c"], &["t/c"]]),
+            (third, b"t/d", [&[], &[], &["t/d"]]),
+        ];
+        for (hurt, path, expected) in hurts {
+            let at = place_of(hurt, path) + 1000;
+            hurt.flip(at);
+            let files = [first, second, third]
+                .map(|file| verify_file(&file.reader(), Some(file.sha256), 2, &Progress::default()).unwrap());
+            let readers = [first.reader_with(&[]), second.reader_with(&[first]), third.reader_with(&[first, second])];
+            for (reader, expected) in readers.iter().zip(expected) {
+                let report = verify_restore_point(reader, &files, &Progress::default()).unwrap();
+                assert_eq!(report.hurt_paths, expected, "{report:?}");
+                assert_eq!(report.hurt_count, expected.len() as u64);
+                let own = reader.id() == hurt.reader().id();
+                assert_eq!(report.damage.is_empty(), own || expected.is_empty(), "{report:?}");
+            }
+            let whole = full(&readers[2], third.sha256);
+            assert!(!whole.is_sound());
+            assert_eq!(whole.hurt_paths, expected[2]);
+            hurt.flip(at);
+        }
+    }
+
+    #[test]
+    fn an_archive_that_is_missing_is_named_with_what_lies_in_it() {
+        let [first, second, third] = days();
+        for (bases, missing, expected) in [([&first], id(1), &["t/c"][..]), ([&second], id(0), &["t/a", "t/b"][..])] {
+            let reader = third.reader_with(&bases);
+            for depth in [Depth::Quick, Depth::Full { threads: 1 }] {
+                let report = verify(&reader, None, depth, &Progress::default()).unwrap();
+                let named = ReadError::MissingArchive { id: missing }.to_string();
+                assert_eq!(report.damage, [named], "once, not for every file");
+                assert_eq!(report.hurt_paths, expected);
+            }
+        }
+    }
+}

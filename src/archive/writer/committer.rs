@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::flusher::Flusher;
 use super::lines::Lines;
-use super::pipeline::{DoneFrame, Mark};
+use super::pipeline::{DoneFrame, ListedChunk, Mark, Whole};
 use super::stream_spool::StreamSpool;
 use crate::archive::index::IndexedChunk;
 use crate::archive::manifest::{ChunkRef, Entry, EntryKind};
-use crate::archive::metadata::{FrameLocation, ManifestChunk, Totals};
+use crate::archive::metadata::{FrameLocation, Totals};
 use crate::model::Sha256;
 
 /// The manifest lines of one source, sorted, in an unnamed file.
@@ -33,7 +33,7 @@ pub(super) struct Committed {
     pub(super) output: Output,
     pub(super) frames: Vec<FrameLocation>,
     pub(super) chunks: Vec<IndexedChunk>,
-    pub(super) manifest: Vec<ManifestChunk>,
+    pub(super) manifest: Vec<(ChunkRef, ListedChunk)>,
     pub(super) totals: Totals,
 }
 
@@ -68,6 +68,8 @@ struct Committer {
     spool_dir: PathBuf,
     /// Chunks of the entry that is not complete yet.
     open_chunks: Vec<ChunkRef>,
+    /// Bytes of those that are written here.
+    open_bytes: u64,
     checkpoint: Option<Checkpoint>,
     /// Takes the frames instead of the archive, while a stream comes whose header is not known yet.
     stream: Option<StreamSpool>,
@@ -95,6 +97,7 @@ pub(super) fn run(
         flusher,
         spool_dir,
         open_chunks: Vec::new(),
+        open_bytes: 0,
         checkpoint: None,
         stream: None,
         complete_stream: None,
@@ -132,12 +135,22 @@ impl Committer {
                 Mark::Chunk { offset, length } => {
                     let id = next_id()?;
                     self.add_chunk(IndexedChunk { id, frame: number, offset, length });
-                    self.open_chunks.push(ChunkRef { id, length });
                 }
-                Mark::ManifestChunk { offset, length, first } => {
+                Mark::HashedChunk { offset, length, id } => {
+                    self.add_chunk(IndexedChunk { id, frame: number, offset, length });
+                }
+                Mark::HeldChunk(chunk) => self.open_chunks.push(chunk),
+                Mark::ManifestChunk { offset, length, listed } => {
                     let id = next_id()?;
-                    self.committed.chunks.push(IndexedChunk { id, frame: number, offset, length });
-                    self.committed.manifest.push(ManifestChunk { id, length, first });
+                    self.index(IndexedChunk { id, frame: number, offset, length });
+                    self.committed.manifest.push((ChunkRef { id, length }, listed));
+                }
+                Mark::HashedManifestChunk { offset, length, id, listed } => {
+                    self.index(IndexedChunk { id, frame: number, offset, length });
+                    self.committed.manifest.push((ChunkRef { id, length }, listed));
+                }
+                Mark::HeldManifestChunk { id, length, listed } => {
+                    self.committed.manifest.push((ChunkRef { id, length }, listed));
                 }
                 Mark::Entry(entry, whole) => self.add_entry(*entry, whole)?,
                 Mark::Unchanged(lines) => self.add_unchanged(&lines)?,
@@ -149,7 +162,7 @@ impl Committer {
                 Mark::AppendSpool => self.append_stream()?,
                 Mark::DropSpool => {
                     self.stream = None;
-                    self.open_chunks.clear();
+                    self.drop_content();
                 }
                 Mark::TakeManifest(to) => {
                     let spools = self.take_spools()?;
@@ -177,7 +190,14 @@ impl Committer {
         Ok(())
     }
 
+    /// A chunk of the content at hand.
     fn add_chunk(&mut self, chunk: IndexedChunk) {
+        self.index(chunk);
+        self.open_chunks.push(ChunkRef { id: chunk.id, length: chunk.length });
+        self.open_bytes += u64::from(chunk.length);
+    }
+
+    fn index(&mut self, chunk: IndexedChunk) {
         match &mut self.stream {
             Some(stream) => stream.push_chunk(chunk),
             None => self.committed.chunks.push(chunk),
@@ -189,20 +209,24 @@ impl Committer {
         stream.append_to(&mut self.committed, &mut self.flusher, &self.stop)
     }
 
-    fn add_entry(&mut self, mut entry: Entry, whole: Option<Receiver<Sha256>>) -> io::Result<()> {
+    fn add_entry(&mut self, mut entry: Entry, whole: Whole) -> io::Result<()> {
         let chunks = std::mem::take(&mut self.open_chunks);
+        let new_bytes = std::mem::take(&mut self.open_bytes);
         let totals = &mut self.committed.totals;
         totals.entries += 1;
         if let EntryKind::File(content) = &mut entry.kind {
             content.sha256 = match (whole, &chunks[..]) {
-                (Some(whole), _) => whole.recv().map_err(|_| io::Error::other("the digester ended early"))?,
-                (None, [only]) => only.id,
-                (None, _) => Sha256::of(b""),
+                (Whole::Is(whole), _) => whole,
+                (Whole::Digested(whole), _) => {
+                    whole.recv().map_err(|_| io::Error::other("the digester ended early"))?
+                }
+                (Whole::OfChunks, [only]) => only.id,
+                (Whole::OfChunks, _) => Sha256::of(b""),
             };
             content.chunks = chunks;
             totals.files += 1;
             totals.raw_bytes += content.stored_bytes();
-            totals.new_bytes += content.stored_bytes();
+            totals.new_bytes += new_bytes;
         }
         let mut line = std::mem::take(&mut self.line);
         line.clear();
@@ -250,8 +274,14 @@ impl Committer {
         output.hasher = checkpoint.hasher;
         self.committed.frames.truncate(checkpoint.frames);
         self.committed.chunks.truncate(checkpoint.chunks);
-        self.open_chunks.clear();
+        self.drop_content();
         Ok(())
+    }
+
+    /// The content at hand is given up.
+    fn drop_content(&mut self) {
+        self.open_chunks.clear();
+        self.open_bytes = 0;
     }
 
     fn take_spools(&mut self) -> io::Result<Vec<Spool>> {

@@ -1,22 +1,21 @@
-//! The end of an archive: manifest, index, restore point, end of the tar, trailer.
+//! The end of an archive: behind the manifest its index, restore point, end of the tar, trailer.
 
-use std::io::{self, Read as _};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
 
-use crossbeam_channel::bounded;
 use jiff::Timestamp;
 
-use super::committer::{Committed, Spool};
-use super::pipeline::Mark;
-use super::{ArchiveWriter, FRAME_TARGET, Finished, WriteError, archive_error, offset_u32};
-use crate::archive::chunk::{Cutter, chunking};
-use crate::archive::escape::escape;
+use super::committer::Committed;
+use super::pipeline::ListedChunk;
+use super::{ArchiveWriter, Finished, WriteError, archive_error};
+use crate::archive::chunk::chunking;
 use crate::archive::frame::{Codec, Compressor};
 use crate::archive::index::{CHUNK_RECORD, CHUNKS_PER_PAGE, write_frames};
-use crate::archive::manifest::{Entry, Meta};
-use crate::archive::metadata::{FrameLocation, IndexPage, Metadata, RestorePoint, SourceSummary};
+use crate::archive::manifest::{ChunkRef, Meta};
+use crate::archive::metadata::{FrameLocation, IndexPage, ManifestChunk, Metadata, RestorePoint, SourceSummary};
 use crate::archive::pax::{self, BLOCK, Body, Member};
 use crate::archive::trailer::{self, Trailer};
-use crate::model::Sha256;
+use crate::model::{BackupId, Sha256};
 
 impl ArchiveWriter {
     /// Writes manifest, index, restore point and trailer.
@@ -24,97 +23,31 @@ impl ArchiveWriter {
     /// # Errors
     /// [`WriteError::Archive`], [`WriteError::Cancelled`].
     pub fn finish(mut self, sources: Vec<SourceSummary>, finished_at: Timestamp) -> Result<Finished, WriteError> {
-        let spools = self.take_spools()?;
-        let manifest_bytes = spools.iter().map(|spool| spool.bytes).sum();
-        self.add_manifest(spools, manifest_bytes)?;
+        let manifest_bytes = self.add_manifest()?;
         let meta = self.own_meta();
         let Self { pipeline, codec, metadata, progress, .. } = self;
         let committed = pipeline.finish().map_err(|error| archive_error(error, &progress))?;
         let known = Known { metadata, sources, finished_at, manifest_bytes };
         let compressor = Compressor::new(codec).map_err(WriteError::Archive)?;
-        let tail = Tail { committed, compressor, codec, meta, pending: vec![0; pax::padding(manifest_bytes)] };
+        let tail = Tail { committed, compressor, codec, meta, pending: Vec::new() };
         tail.write(known).map_err(WriteError::Archive)
     }
-
-    /// Waits until every entry's line is written, and takes them, sorted by source.
-    fn take_spools(&mut self) -> Result<Vec<Spool>, WriteError> {
-        let (sender, receiver) = bounded(1);
-        self.frame.marks.push(Mark::TakeManifest(sender));
-        self.flush()?;
-        // The committer drops the mark when it has failed.
-        receiver.recv().map_err(|_dropped| archive_error(self.pipeline.failure(), &self.progress))
-    }
-
-    fn add_manifest(&mut self, spools: Vec<Spool>, bytes: u64) -> Result<(), WriteError> {
-        let meta = self.own_meta();
-        let member = Member { path: b"manifest.jsonl", meta: &meta, body: Body::File(bytes) };
-        pax::append_header(self.frame.raw.bytes_mut(), member);
-        self.flush()?;
-        let cutter = Cutter::for_manifest();
-        let mut lines = Lines { spools: spools.into_iter(), current: None, unread: bytes };
-        let mut window = Vec::new();
-        loop {
-            lines.fill(&mut window, cutter.max()).map_err(WriteError::Archive)?;
-            if window.is_empty() {
-                return self.flush();
-            }
-            let length = lines.next_chunk(&mut window, cutter).map_err(WriteError::Archive)?;
-            let offset = self.frame.raw.bytes().len();
-            if offset > 0 && offset + length > FRAME_TARGET {
-                self.flush()?;
-            }
-            self.add_manifest_chunk(&window[..length])?;
-            window.drain(..length);
-        }
-    }
-
-    fn add_manifest_chunk(&mut self, chunk: &[u8]) -> Result<(), WriteError> {
-        let line = chunk.split(|&b| b == b'\n').next().unwrap_or_default();
-        let entry = Entry::parse_line(line).map_err(|bad| WriteError::Archive(io::Error::other(bad)))?;
-        let raw = self.frame.raw.bytes_mut();
-        let offset = offset_u32(raw.len());
-        raw.extend_from_slice(chunk);
-        let first = escape(&entry.path).into_owned();
-        self.frame.marks.push(Mark::ManifestChunk { offset, length: offset_u32(chunk.len()), first });
-        Ok(())
-    }
 }
 
-/// The lines of all sources as one stream.
-struct Lines {
-    spools: std::vec::IntoIter<Spool>,
-    current: Option<std::fs::File>,
-    unread: u64,
-}
-
-impl Lines {
-    /// Reads until `window` holds `wanted` bytes or all that is left.
-    fn fill(&mut self, window: &mut Vec<u8>, wanted: usize) -> io::Result<()> {
-        while window.len() < wanted {
-            if self.current.is_none() {
-                self.current = self.spools.next().map(|spool| spool.lines);
-            }
-            let Some(file) = &mut self.current else { return Ok(()) };
-            let got = file.take((wanted - window.len()) as u64).read_to_end(window)?;
-            self.unread -= got as u64;
-            if got == 0 {
-                self.current = None;
-            }
+/// All archives that are needed, `own` before the others, and the manifest's chunks with the places of theirs among them.
+fn with_places(own: BackupId, chunks: Vec<(ChunkRef, ListedChunk)>) -> (Vec<BackupId>, Vec<ManifestChunk>) {
+    let others: BTreeSet<BackupId> = chunks.iter().flat_map(|(_, listed)| &listed.archives).copied().collect();
+    let archives: Vec<BackupId> = std::iter::once(own).chain(others.into_iter().filter(|id| *id != own)).collect();
+    let places: HashMap<BackupId, u32> = archives.iter().copied().zip(0..).collect();
+    let manifest = chunks.into_iter().map(|(ChunkRef { id, length }, ListedChunk { first, archives })| {
+        let mut archives: Vec<u32> = archives.iter().filter_map(|id| places.get(id).copied()).collect();
+        archives.sort_unstable();
+        if archives == [0] {
+            archives.clear();
         }
-        Ok(())
-    }
-
-    /// Length of the chunk that begins `window`, which is filled up to the end of the line in which it ends.
-    fn next_chunk(&mut self, window: &mut Vec<u8>, cutter: Cutter) -> io::Result<usize> {
-        loop {
-            let length = cutter.first_chunk_of_lines(window);
-            if window[length - 1] == b'\n' || self.unread == 0 {
-                return Ok(length);
-            }
-            let longer = window.len() + cutter.max();
-            self.fill(window, longer)?;
-        }
-    }
+        ManifestChunk { id, length, first, archives }
+    });
+    (archives, manifest.collect())
 }
 
 /// What the job knows of a finished backup.
@@ -139,14 +72,15 @@ impl Tail {
     fn write(mut self, known: Known) -> io::Result<Finished> {
         let index = self.write_index()?;
         let committed = &mut self.committed;
+        let (archives, manifest) = with_places(known.metadata.id, std::mem::take(&mut committed.manifest));
         let restore_point = RestorePoint {
-            archives: vec![known.metadata.id],
+            archives,
             metadata: known.metadata,
             finished_at: known.finished_at,
             sources: known.sources,
             totals: committed.totals,
             manifest_bytes: known.manifest_bytes,
-            manifest: std::mem::take(&mut committed.manifest),
+            manifest,
             index,
             chunking: chunking(),
         };

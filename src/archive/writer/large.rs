@@ -4,12 +4,11 @@
 use crossbeam_channel::bounded;
 
 use super::digester::Digest;
-use super::pipeline::Mark;
+use super::pipeline::{Mark, Whole};
 use super::{
     ArchiveWriter, FRAME_TARGET, FileMember, FrameDigest, MemberContent, WriteError, chunk_mark, confirm, pax,
     read_whole,
 };
-use crate::archive::chunk::MAX_CHUNK;
 
 impl ArchiveWriter {
     pub(super) fn add_large(
@@ -29,7 +28,7 @@ impl ArchiveWriter {
                 let (sender, receiver) = bounded(1);
                 self.pipeline.digest(Digest::Finish(sender));
                 pax::append_padding(self.frame.raw.bytes_mut(), file.stored + file.map.len() as u64);
-                self.frame.marks.push(Mark::Entry(file.into_entry(), Some(receiver)));
+                self.frame.marks.push(Mark::Entry(file.into_entry(), Whole::Digested(receiver)));
                 Ok(())
             }
             Err(error @ (WriteError::Content(_) | WriteError::Short { .. } | WriteError::Changed)) => {
@@ -48,7 +47,7 @@ impl ArchiveWriter {
             let wanted = usize::try_from(unread).unwrap_or(usize::MAX).min(FRAME_TARGET - held);
             let raw = self.frame.raw.bytes_mut();
             raw.resize(held + wanted, 0);
-            read_whole(content, &mut raw[held..]).map_err(|error| error.at(stored - unread, stored))?;
+            read_whole(content, &mut raw[held..]).map_err(|error| at_offset(error, stored - unread, stored))?;
             unread -= wanted as u64;
             self.progress.add_bytes(wanted as u64);
             self.flush_whole_chunks(unread == 0)?;
@@ -63,7 +62,7 @@ impl ArchiveWriter {
         while end < raw.len() {
             let length = self.cutter.first_chunk(&raw[end..]);
             // A chunk that ends with the buffer may only have been cut off by it.
-            if end + length == raw.len() && length < MAX_CHUNK && !at_end {
+            if end + length == raw.len() && length < self.cutter.max() && !at_end {
                 break;
             }
             self.frame.marks.push(chunk_mark(end, length));
@@ -84,12 +83,10 @@ impl ArchiveWriter {
     }
 }
 
-impl WriteError {
-    /// Counts `before` bytes into the length at which a content ended.
-    fn at(self, before: u64, expected: u64) -> Self {
-        match self {
-            Self::Short { got, .. } => Self::Short { got: before + got, expected },
-            other => other,
-        }
+/// Counts `before` bytes into the length at which a content ended.
+pub(super) fn at_offset(error: WriteError, before: u64, expected: u64) -> WriteError {
+    match error {
+        WriteError::Short { got, .. } => WriteError::Short { got: before + got, expected },
+        other => other,
     }
 }

@@ -4,11 +4,14 @@
 //! It never fsyncs or names a file; that is the store's business.
 
 mod committer;
+mod deduplicated;
 mod digester;
 mod finish;
 mod flusher;
+mod held;
 mod large;
 mod lines;
+mod manifest;
 mod pipeline;
 mod stream;
 mod stream_spool;
@@ -19,18 +22,19 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::bounded;
 
 use self::digester::Digest;
+use self::held::Held;
 use self::lines::{LINES_TARGET, Lines};
-use self::pipeline::{Buffer, Mark, Pipeline};
+use self::pipeline::{Buffer, Mark, Pipeline, Whole};
 use super::chunk::{Cutter, MIN_CHUNK};
 use super::frame::{Codec, FRAME_TARGET};
 use super::manifest::{Content, Entry, EntryKind, Meta, Segment};
 use super::metadata::{Metadata, RestorePoint};
 use super::pax::{self, Body, Member};
 use super::reader::ArchiveReader;
-use crate::model::{BackupId, Sha256};
+use crate::model::{BackupId, Mode, Sha256};
 use crate::progress::{Cancelled, Progress};
 
 /// How to write.
@@ -154,6 +158,7 @@ pub struct ArchiveWriter {
     metadata: Metadata,
     progress: Progress,
     cutter: Cutter,
+    held: Held,
 }
 
 /// The frame that is being filled.
@@ -174,22 +179,26 @@ enum FrameDigest {
 }
 
 impl ArchiveWriter {
-    /// Begins an archive in `file` (empty, at offset 0) with `metadata.json`.
+    /// Begins an archive in `file` (empty, at offset 0) with `metadata.json`. With bases it is an incremental whatever
+    /// `metadata` says, and the newest of them its parent; without it is a full.
     ///
     /// # Errors
     /// [`WriteError::Archive`].
     pub fn create(
         file: File,
         options: &WriterOptions,
-        metadata: Metadata,
+        mut metadata: Metadata,
         progress: Progress,
     ) -> Result<Self, WriteError> {
+        let held = Held::new(&options.bases);
+        metadata.parent_id = held.parent();
+        metadata.mode = if held.is_incremental() { Mode::Incremental } else { Mode::Full };
         let (stop, spool_dir) = (progress.cancellation().child_token(), options.spool_dir.clone());
         let pipeline =
             Pipeline::start(file, options.codec, options.threads, spool_dir, stop).map_err(WriteError::Archive)?;
         let frame = Frame { raw: pipeline.buffer(), marks: Vec::new(), lines_bytes: 0, digests: Vec::new() };
         let cutter = Cutter::for_content();
-        let mut writer = Self { pipeline, frame, codec: options.codec, metadata, progress, cutter };
+        let mut writer = Self { pipeline, frame, codec: options.codec, metadata, progress, cutter, held };
         let json = serde_json::to_vec_pretty(&writer.metadata).map_err(|e| WriteError::Archive(e.into()))?;
         let meta = writer.own_meta();
         let raw = writer.frame.raw.bytes_mut();
@@ -209,7 +218,7 @@ impl ArchiveWriter {
     pub fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError> {
         pax::append_header(self.frame.raw.bytes_mut(), Member { path, meta: &meta, body: special.body() });
         let entry = Entry { path: path.to_vec(), meta, kind: special.into() };
-        self.frame.marks.push(Mark::Entry(Box::new(entry), None));
+        self.frame.marks.push(Mark::Entry(Box::new(entry), Whole::OfChunks));
         self.progress.add_files(1);
         self.flush_when_full()
     }
@@ -293,7 +302,10 @@ impl ArchiveWriter {
     }
 
     fn add(&mut self, file: FileMember<'_>, content: &mut dyn MemberContent) -> Result<(), WriteError> {
-        if file.map.len() as u64 + file.stored > FRAME_TARGET as u64 {
+        if self.held.is_incremental() {
+            let announced = file.stored;
+            self.add_deduplicated(file, Some(announced), content)?;
+        } else if file.map.len() as u64 + file.stored > FRAME_TARGET as u64 {
             self.add_large(file, content)?;
         } else {
             self.add_small(file, content)?;
@@ -325,13 +337,13 @@ impl ArchiveWriter {
     }
 
     /// Marks the chunks of a content that lies whole in the frame. More than one: its SHA-256 is the digester's work.
-    fn mark_chunks(&mut self, start: usize, length: usize) -> Option<Receiver<Sha256>> {
+    fn mark_chunks(&mut self, start: usize, length: usize) -> Whole {
         if length == 0 {
-            return None;
+            return Whole::OfChunks;
         }
         if length <= MIN_CHUNK {
             self.frame.marks.push(chunk_mark(start, length));
-            return None;
+            return Whole::OfChunks;
         }
         let mut offset = start;
         let mut chunks = 0;
@@ -341,12 +353,13 @@ impl ArchiveWriter {
             offset += chunk;
             chunks += 1;
         }
-        (chunks > 1).then(|| {
-            let (sender, receiver) = bounded(1);
-            self.frame.digests.push(FrameDigest::Bytes(start..start + length));
-            self.frame.digests.push(FrameDigest::Finish(sender));
-            receiver
-        })
+        if chunks == 1 {
+            return Whole::OfChunks;
+        }
+        let (sender, receiver) = bounded(1);
+        self.frame.digests.push(FrameDigest::Bytes(start..start + length));
+        self.frame.digests.push(FrameDigest::Finish(sender));
+        Whole::Digested(receiver)
     }
 
     fn flush_when_full(&mut self) -> Result<(), WriteError> {

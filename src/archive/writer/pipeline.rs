@@ -21,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::committer::{self, Committed, Spool};
 use super::digester::{self, Digest};
+use super::held::Archives;
 use super::lines::Lines;
 use crate::archive::frame::{Codec, Compressor, FRAME_TARGET};
-use crate::archive::manifest::Entry;
+use crate::archive::manifest::{ChunkRef, Entry};
 use crate::model::Sha256;
 
 /// A frame on its way to the file.
@@ -39,12 +40,20 @@ pub(super) struct RawFrame {
 pub(super) enum Mark {
     /// A chunk of the content of the entry that comes next.
     Chunk { offset: u32, length: u32 },
-    /// An entry whose chunks are those since the last one. With a receiver, its SHA-256 comes from the digester.
-    Entry(Box<Entry>, Option<Receiver<Sha256>>),
+    /// The same, of which the SHA-256 is known.
+    HashedChunk { offset: u32, length: u32, id: Sha256 },
+    /// A chunk of that content which lies elsewhere already.
+    HeldChunk(ChunkRef),
+    /// An entry whose chunks are those since the last one.
+    Entry(Box<Entry>, Whole),
     /// Entries that are in the manifest as a base has them.
     Unchanged(Box<Lines>),
-    /// A chunk of the manifest, with the path of its first entry.
-    ManifestChunk { offset: u32, length: u32, first: String },
+    /// A chunk of the manifest, and what is known of it.
+    ManifestChunk { offset: u32, length: u32, listed: ListedChunk },
+    /// The same, of which the SHA-256 is known.
+    HashedManifestChunk { offset: u32, length: u32, id: Sha256, listed: ListedChunk },
+    /// A chunk of the manifest that a base has.
+    HeldManifestChunk { id: Sha256, length: u32, listed: ListedChunk },
     /// The entries of another source follow.
     NextSource,
     /// A member begins that may have to be taken back.
@@ -61,6 +70,39 @@ pub(super) enum Mark {
     DropSpool,
     /// All entries are in: hand out their lines.
     TakeManifest(Sender<Vec<Spool>>),
+}
+
+/// The SHA-256 of a whole content.
+#[derive(Debug)]
+pub(super) enum Whole {
+    /// That of its only chunk, or of nothing; or there is no content.
+    OfChunks,
+    /// The digester's result.
+    Digested(Receiver<Sha256>),
+    /// Known already.
+    Is(Sha256),
+}
+
+/// How a chunk of the manifest is listed.
+#[derive(Debug)]
+pub(super) struct ListedChunk {
+    /// Path of its first entry, escaped.
+    pub(super) first: String,
+    /// The archives in which it and the content of its entries lie.
+    pub(super) archives: Archives,
+}
+
+impl Mark {
+    /// The bytes it speaks of were put behind `start` others.
+    pub(super) const fn move_by(&mut self, start: u32) {
+        match self {
+            Self::Chunk { offset, .. }
+            | Self::HashedChunk { offset, .. }
+            | Self::ManifestChunk { offset, .. }
+            | Self::HashedManifestChunk { offset, .. } => *offset += start,
+            _ => {}
+        }
+    }
 }
 
 /// A frame after a worker had it: `Err` when compressing failed.
@@ -124,10 +166,11 @@ impl Pipeline {
         stop: CancellationToken,
     ) -> io::Result<Self> {
         let threads = if threads == 0 { std::thread::available_parallelism()?.get() } else { threads };
-        let in_flight = threads + 3;
+        // One is being filled; an incremental needs three: what is read, what is new of it, and the frame at hand.
+        let in_flight = threads + 5;
         let pool = bounded(in_flight);
         for _ in 0..in_flight {
-            // Room for a frame and its headers; grows only for an absurd pile of attributes.
+            // Room for a frame and its headers, taken only when it is used; grows only for an absurd pile of attributes.
             let _room = pool.0.try_send(Vec::with_capacity(FRAME_TARGET + 128 * 1024));
         }
         let (frames, frames_in) = bounded::<RawFrame>(threads);

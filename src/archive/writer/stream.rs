@@ -7,7 +7,7 @@ use std::io;
 use crossbeam_channel::bounded;
 
 use super::digester::Digest;
-use super::pipeline::Mark;
+use super::pipeline::{Mark, Whole};
 use super::{ArchiveWriter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, pax};
 use crate::archive::manifest::Meta;
 
@@ -21,6 +21,11 @@ impl ArchiveWriter {
     /// # Errors
     /// Any [`WriteError`] but [`WriteError::Short`].
     pub fn add_stream(&mut self, path: &[u8], meta: Meta, content: &mut dyn MemberContent) -> Result<u64, WriteError> {
+        if self.held.is_incremental() {
+            let size = self.add_deduplicated(FileMember::plain(path, meta, 0), None, content)?;
+            self.progress.add_files(1);
+            return Ok(size);
+        }
         // One byte more than fits a frame tells whether there is more.
         let mut head = vec![0; FRAME_TARGET + 1];
         let length = read_up_to(content, &mut head)?;
@@ -82,7 +87,7 @@ impl ArchiveWriter {
         let (sender, receiver) = bounded(1);
         self.pipeline.digest(Digest::Finish(sender));
         pax::append_padding(self.frame.raw.bytes_mut(), file.stored);
-        self.frame.marks.push(Mark::Entry(file.into_entry(), Some(receiver)));
+        self.frame.marks.push(Mark::Entry(file.into_entry(), Whole::Digested(receiver)));
         Ok(())
     }
 }
@@ -104,7 +109,7 @@ impl MemberContent for Begun<'_> {
 }
 
 /// Fills `buffer` as far as the content reaches.
-fn read_up_to(content: &mut dyn MemberContent, buffer: &mut [u8]) -> Result<usize, WriteError> {
+pub(super) fn read_up_to(content: &mut dyn MemberContent, buffer: &mut [u8]) -> Result<usize, WriteError> {
     let mut got = 0;
     while got < buffer.len() {
         match content.read(&mut buffer[got..]) {

@@ -1,11 +1,10 @@
 //! Archives written and read back, in every codec.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use super::*;
-use crate::archive::reader::ArchiveReader;
-use crate::archive::testing::{Archive, Noise, archive_of, metadata, options, write};
+use crate::archive::chunk;
+use crate::archive::testing::{Archive, Noise, archive_of, contents, metadata, options, write};
 
 /// Content that fails, ends early or changes on request.
 struct Scripted {
@@ -34,24 +33,6 @@ impl MemberContent for Scripted {
 
 fn scripted(data: &[u8]) -> Scripted {
     Scripted { data: data.to_vec(), at: 0, fails_at: None, changed: false }
-}
-
-fn contents(archive: &ArchiveReader) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in archive.entries(b"") {
-        let entry = entry.unwrap();
-        let Some(content) = entry.content() else { continue };
-        let mut bytes = Vec::new();
-        archive
-            .read_content(content, &mut |chunk| {
-                bytes.extend_from_slice(chunk);
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(content.sha256, Sha256::of(&bytes), "{}", entry.display_path());
-        found.insert(entry.display_path().into_owned(), bytes);
-    }
-    found
 }
 
 #[test]
@@ -304,3 +285,5 @@ fn a_full_disk_ends_the_writer_with_its_error_wherever_it_is_noticed() {
         }
     }
 }
+
+mod incremental;

@@ -1,8 +1,8 @@
 //! Goes through the entries in order: makes directories, links and nodes itself and hands files to the workers.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Weak};
 
 use crossbeam_channel::Sender;
 
@@ -14,6 +14,7 @@ use super::Shared;
 use super::branch::Branch;
 use super::layout::Layout;
 use super::links::Links;
+use super::open_units::OpenUnits;
 use super::paths::{objection, split_name};
 use super::report::Damage;
 use super::shortcut::{Offer, Shortcut};
@@ -24,8 +25,8 @@ use crate::archive::reader::ChunkLocation;
 use crate::archive::{Content, Entry, EntryKind, Meta, ReadError};
 use crate::model::Sha256;
 
-/// A unit with so many tasks is handed out even if its frame goes on: empty files have no frame that ends.
-const TASKS_PER_UNIT: usize = 4096;
+/// Files in several frames are open from their first piece to their last; so many at once, lest descriptors run out.
+const SPANNING_FILES: usize = 256;
 
 /// The thread that reads the manifest.
 pub(super) struct Coordinator<'a> {
@@ -33,7 +34,9 @@ pub(super) struct Coordinator<'a> {
     units: Sender<Unit>,
     shortcut: &'a mut dyn Shortcut,
     branch: Branch<'a>,
-    unit: Unit,
+    open_units: OpenUnits,
+    /// Files in several frames of which pieces may be outstanding.
+    spanning: Vec<Weak<SpanningFile>>,
     links: Links,
     /// Path of the entry before; empty before the first.
     last: Vec<u8>,
@@ -56,7 +59,8 @@ impl<'a> Coordinator<'a> {
             units,
             shortcut,
             branch: Branch::new(shared.target, shared.into_existing),
-            unit: Unit::default(),
+            open_units: OpenUnits::of_archives(1 + shared.archive.bases().count()),
+            spanning: Vec::new(),
             links,
             last: Vec::new(),
             directories: Vec::new(),
@@ -185,6 +189,7 @@ impl<'a> Coordinator<'a> {
 
     /// A file in several frames is made here; whoever writes its last piece finishes it.
     fn spanning(&mut self, file: FileToMake, pieces: Vec<(u32, Piece)>) -> Result<(), StageError> {
+        self.limit_spanning()?;
         let (_, name) = split_name(file.path());
         let fd: OwnedFd = {
             let directory =
@@ -193,8 +198,22 @@ impl<'a> Coordinator<'a> {
         };
         let pieces_left = AtomicUsize::new(pieces.len());
         let file = Arc::new(SpanningFile { file, fd, pieces_left, is_damaged: AtomicBool::new(false) });
+        self.spanning.push(Arc::downgrade(&file));
         for (frame, piece) in pieces {
             self.add(Some(frame), Task::Piece(Arc::clone(&file), piece))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the files in several frames when too many are open.
+    fn limit_spanning(&mut self) -> Result<(), StageError> {
+        if self.spanning.len() >= SPANNING_FILES {
+            self.spanning.retain(|file| file.strong_count() > 0);
+        }
+        if self.spanning.len() >= SPANNING_FILES {
+            self.hand_out_all()?;
+            self.shared.in_flight.wait();
+            self.spanning.clear();
         }
         Ok(())
     }
@@ -206,8 +225,9 @@ impl<'a> Coordinator<'a> {
         for chunk in &content.chunks {
             let location = match self.shared.archive.locate(&chunk.id) {
                 Ok(location) => location,
-                Err(ReadError::Io(error)) if !self.shared.options.partial => {
-                    return Err(Unlocated::Fatal(ReadError::Io(error)));
+                // That an archive is not here is not damage.
+                Err(error @ (ReadError::Io(_) | ReadError::MissingArchive { .. })) if !self.shared.options.partial => {
+                    return Err(Unlocated::Fatal(error));
                 }
                 Err(error) => return Err(Unlocated::Damaged(chunk.id, error.to_string())),
             };
@@ -222,29 +242,25 @@ impl<'a> Coordinator<'a> {
         Ok(pieces)
     }
 
-    /// Puts a task to the unit of its frame, handing out the one before if that is of another.
     fn add(&mut self, frame: Option<u32>, task: Task) -> Result<(), StageError> {
-        let fits = frame.is_none() || self.unit.frame.is_none() || self.unit.frame == frame;
-        if !fits || self.unit.tasks.len() >= TASKS_PER_UNIT {
-            self.hand_out()?;
-        }
-        self.unit.frame = self.unit.frame.or(frame);
-        self.unit.tasks.push(task);
-        Ok(())
+        self.open_units.add(frame, task).map_or(Ok(()), |unit| self.hand_out(unit))
     }
 
-    fn hand_out(&mut self) -> Result<(), StageError> {
-        let unit = std::mem::take(&mut self.unit);
-        if unit.tasks.is_empty() {
-            return Ok(());
-        }
+    fn hand_out(&self, unit: Unit) -> Result<(), StageError> {
         self.shared.in_flight.launch();
         // Only workers that panicked stop receiving; the scope passes the panic on.
         self.units.send(unit).map_err(|_| damaged(&self.shared.options.strip, "the extraction was broken off"))
     }
 
+    fn hand_out_all(&mut self) -> Result<(), StageError> {
+        while let Some(unit) = self.open_units.take() {
+            self.hand_out(unit)?;
+        }
+        Ok(())
+    }
+
     fn make_links(&mut self) -> Result<(), StageError> {
-        self.hand_out()?;
+        self.hand_out_all()?;
         self.shared.in_flight.wait();
         if self.shared.has_failed() {
             return Ok(());

@@ -6,13 +6,14 @@
 //! refused, and no byte is written before its chunk's SHA-256 was checked.
 //!
 //! One thread reads the manifest in path order, makes directories and links, and groups what lies in one frame into a
-//! unit; workers decode a unit's frame once and write its files. Directories get their times and modes last.
+//! unit, with a few units open where several archives take turns; workers decode a unit's frame once and write its files. Directories get their times and modes last.
 
 mod branch;
 mod coordinator;
 mod in_flight;
 mod layout;
 mod links;
+mod open_units;
 pub(in crate::source) mod paths;
 mod report;
 pub(in crate::source::file_tree) mod shortcut;

@@ -5,6 +5,7 @@ mod restore;
 mod reuse;
 mod round_trip;
 mod selected;
+mod sets;
 mod transaction;
 mod walking;
 mod zoo;
