@@ -10,8 +10,8 @@ mod lock;
 mod space;
 
 pub use durable::{
-    create_private_dir, fsync_dir, is_temporary, publish, remove_durably, replace, set_aside, sweep_temporaries,
-    write_durably,
+    create_private_dir, fsync_dir, is_temporary, publish, remove_durably, replace, replace_by, set_aside,
+    sweep_temporaries, write_durably,
 };
 pub use lock::{Lock, LockError, lock_exclusively};
 pub use space::{Space, device_of, free_space, free_space_of};

@@ -52,7 +52,7 @@ fn backup_of(source: &dyn Source) -> Arc<ArchiveReader> {
         sources: vec![source.metadata()],
     };
     let mut writer = ArchiveWriter::create(file, &options, metadata, Progress::default()).unwrap();
-    let summary = source.snapshot(&mut writer, &Progress::default()).unwrap();
+    let summary = source.snapshot(&mut writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary;
     writer.finish(vec![summary], "2025-10-29T14:31:00Z".parse().unwrap()).unwrap();
     Arc::new(ArchiveReader::open(File::open(path).unwrap()).unwrap())
 }

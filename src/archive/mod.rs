@@ -20,7 +20,7 @@ pub mod verify;
 pub mod writer;
 
 pub use frame::Codec;
-pub use manifest::{ChunkRef, Content, Entry, EntryKind, Meta, Mtime, Segment};
+pub use manifest::{ChunkRef, Content, Entry, EntryKind, Meta, Mtime, Outline, OutlineKind, Segment};
 pub use metadata::{Metadata, RestorePoint, SourceMetadata, SourceSummary, Totals};
-pub use reader::{ArchiveReader, ChunkLocation, ContentReader, Entries, ReadError, checked_chunk};
+pub use reader::{ArchiveReader, ChunkLocation, ContentReader, Entries, ManifestText, ReadError, checked_chunk};
 pub use writer::{ArchiveWriter, Finished, MemberContent, Special, WriteError, WriterOptions};

@@ -9,7 +9,7 @@ use crate::config::{self, Compression, Config, PostgresSettings, SourceSettings}
 use crate::job::{Parts, Restores, Settings};
 use crate::server::Policy;
 use crate::source::postgres::{Connection, Postgres, PostgresOptions};
-use crate::source::{FileTree, FileTreeOptions, JsonFile, Source, SourceError};
+use crate::source::{FileTree, FileTreeOptions, JsonFile, SeenFolder, Source, SourceError};
 use crate::store::{Leases, Store};
 
 pub(super) fn build(
@@ -20,7 +20,8 @@ pub(super) fn build(
 ) -> Result<Parts, SourceError> {
     let (sources, settings) = (sources(config, &clock)?, settings(config));
     let restores = Restores::new(&config.daemon.state_dir, clock.clone());
-    Ok(Parts { catalog, store, leases: Leases::default(), clock, sources, restores, settings })
+    let seen = SeenFolder::new(&config.daemon.state_dir, clock.clone());
+    Ok(Parts { catalog, store, leases: Leases::default(), clock, sources, seen, restores, settings })
 }
 
 /// The same parts with what another configuration says.

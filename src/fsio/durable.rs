@@ -100,6 +100,18 @@ pub fn publish(partial: &Path, final_name: &Path) -> io::Result<()> {
     fsync_dir(parent_of(final_name)?)
 }
 
+/// Puts `temporary`, which is open as `file` and completely written, in the place of `path`, in the same folder. Whoever reads
+/// `path` meanwhile, or after a crash, sees the old file or the new one, whole.
+///
+/// # Errors
+/// What the file system says.
+pub fn replace_by(file: &File, temporary: &Path, path: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    failpoint::pass("fsio.synced_temporary")?;
+    std::fs::rename(temporary, path)?;
+    fsync_dir(parent_of(path)?)
+}
+
 /// Moves the file `path` out of the way, to its name with `suffix` behind it (and a number, when that is taken). Returns
 /// the new path.
 ///

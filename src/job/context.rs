@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Hooks, MinFree};
 use crate::model::{BackupId, ErrorCode, Scope, SourceKind, SourceName};
 use crate::progress::Progress;
-use crate::source::Source;
+use crate::source::{SeenFolder, Source};
 use crate::store::{Leases, Store};
 
 /// The parts of the daemon that jobs work with.
@@ -27,6 +27,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The configured sources, in the order of the configuration.
     pub sources: Vec<Arc<dyn Source>>,
+    /// What trees were like when they were last backed up.
+    pub seen: SeenFolder,
     /// What restores leave on the disk so that none is ever half done.
     pub restores: Restores,
     /// Decided values.

@@ -14,7 +14,7 @@ use crate::archive::{ArchiveReader, ArchiveWriter, Finished, Metadata, SourceMet
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupId, Class, ErrorCode, Mode, Scope};
-use crate::source::{CheckReport, Source};
+use crate::source::{CheckReport, SeenDraft, SnapshotRequest, Source};
 use crate::store::{ArchiveName, Partial};
 
 /// What to take.
@@ -44,7 +44,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     let partial = cx.parts.store.create(taking.class, created_at, cx.parts.settings.codec)?;
     failpoint::pass("backup.created")?;
     let metadata = metadata(cx, taking, of_sources, created_at);
-    let finished = write(cx, &sources, &partial, metadata)?;
+    let Written { finished, seen } = write(cx, taking.class, &sources, &partial, metadata)?;
     failpoint::pass("backup.written")?;
     phase("check the archive")?;
     read_again(cx, &partial, &finished)?;
@@ -57,6 +57,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     }
     phase("publish")?;
     let name = cx.parts.store.publish(partial, finished.sha256)?;
+    keep(cx, seen);
     let mut record =
         BackupRecord::of_archive(&finished.restore_point, name.as_str(), finished.size_bytes, Some(finished.sha256));
     record.job_id = Some(cx.job.id);
@@ -124,22 +125,50 @@ fn metadata(
     }
 }
 
+/// A finished archive that nobody else knows yet, and what the next backup needs to know of the trees in it.
+struct Written {
+    finished: Finished,
+    seen: Vec<SeenDraft>,
+}
+
 fn write(
     cx: &JobContext<'_>,
+    class: Class,
     sources: &[Arc<dyn Source>],
     partial: &Partial,
     metadata: Metadata,
-) -> Result<Finished, JobError> {
+) -> Result<Written, JobError> {
     let settings = &cx.parts.settings;
     let spool_dir = partial.path().parent().map(std::path::Path::to_path_buf).unwrap_or_default();
     let options = WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: Vec::new() };
     let mut writer = ArchiveWriter::create(partial.file()?, &options, metadata, cx.progress.clone())?;
     let mut summaries = Vec::with_capacity(sources.len());
+    let mut seen = Vec::new();
+    let folder = match class {
+        Class::Backup => cx.parts.seen.clone(),
+        // Nothing is ever built on a safety backup.
+        Class::Safety => cx.parts.seen.clone().read_only(),
+    };
     for source in sources {
-        summaries.push(source.snapshot(&mut writer, cx.progress)?);
+        let request = SnapshotRequest { base: None, seen: Some(&folder), rescan: false };
+        let taken = source.snapshot(&mut writer, &request, cx.progress)?;
+        summaries.push(taken.summary);
+        seen.extend(taken.seen);
         failpoint::pass("backup.source_read")?;
     }
-    Ok(writer.finish(summaries, cx.parts.clock.now())?)
+    let finished = writer.finish(summaries, cx.parts.clock.now())?;
+    Ok(Written { finished, seen })
+}
+
+/// Not before the backup is published: what was seen is of use only to who can build on it. If a crash comes in between, or
+/// it cannot be kept, the next backup reads everything again.
+fn keep(cx: &JobContext<'_>, seen: Vec<SeenDraft>) {
+    for draft in seen {
+        let kept = failpoint::pass("backup.keeping_seen").and_then(|()| draft.keep());
+        if let Err(error) = kept {
+            tracing::warn!(job_id = %cx.job.id, %error, "what was seen is not kept: the next backup reads all of it");
+        }
+    }
 }
 
 /// No false success: what was written has to open, say the same, and have a whole manifest.

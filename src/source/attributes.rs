@@ -20,21 +20,27 @@ pub(super) struct Owners {
 impl Owners {
     /// What a manifest records of a thing, all but its extended attributes.
     pub(super) fn meta(&mut self, facts: &Facts) -> Meta {
-        let user = self.users.entry(facts.uid).or_insert_with(|| {
-            User::from_uid(Uid::from_raw(facts.uid)).ok().flatten().map(|user| user.name).unwrap_or_default()
-        });
-        let group = self.groups.entry(facts.gid).or_insert_with(|| {
-            Group::from_gid(Gid::from_raw(facts.gid)).ok().flatten().map(|group| group.name).unwrap_or_default()
-        });
+        let (user, group) = self.of(facts.uid, facts.gid);
         Meta {
             mode: facts.mode,
             uid: facts.uid,
             gid: facts.gid,
-            user: user.clone(),
-            group: group.clone(),
+            user: user.to_owned(),
+            group: group.to_owned(),
             mtime: facts.mtime,
             xattrs: BTreeMap::new(),
         }
+    }
+
+    /// The names of a user and a group, empty where there is none.
+    pub(super) fn of(&mut self, uid: u32, gid: u32) -> (&str, &str) {
+        let user = self.users.entry(uid).or_insert_with(|| {
+            User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name).unwrap_or_default()
+        });
+        let group = self.groups.entry(gid).or_insert_with(|| {
+            Group::from_gid(Gid::from_raw(gid)).ok().flatten().map(|group| group.name).unwrap_or_default()
+        });
+        (user, group)
     }
 }
 

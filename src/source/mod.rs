@@ -33,17 +33,18 @@ use std::sync::Arc;
 
 pub use error::{SnapshotError, SourceError, StageError};
 pub use file_tree::extract::{Damage, ExtractOptions, ExtractReport, Extraction};
+pub use file_tree::seen::{SeenDraft, SeenFolder};
 pub use file_tree::wanted::Wanted;
 pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;
-pub use request::{KeptData, SafetyBackup, StageRequest};
+pub use request::{KeptData, SafetyBackup, SnapshotRequest, SnapshotTaken, StageRequest};
 pub use swap::SwapMethod;
 pub use swap::root_metadata::RootMetadata;
 pub use swap::thing::Thing;
 pub use swap_record::{EntriesSwap, EntrySwap, Generation, RecordedSwap, RootSwap, SwapRecord};
 
-use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
+use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata};
 use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
 
@@ -74,7 +75,12 @@ pub trait Source: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`SnapshotError`]; what could not be read of a tree is a warning in the summary instead.
-    fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError>;
+    fn snapshot(
+        &self,
+        writer: &mut ArchiveWriter,
+        request: &SnapshotRequest<'_>,
+        progress: &Progress,
+    ) -> Result<SnapshotTaken, SnapshotError>;
 
     /// What a restore of `paths` (as in [`StageRequest::paths`]) from `archive` would do. Leaves everything as it is; to
     /// know what the file system can, it makes and removes two empty files where it would stage.

@@ -1,4 +1,4 @@
-//! What a restore asks of a source.
+//! What a backup and a restore ask of a source.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,8 +6,35 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::archive::ArchiveReader;
+use super::file_tree::seen::{SeenDraft, SeenFolder};
+use crate::archive::{ArchiveReader, SourceSummary};
 use crate::model::JobId;
+
+/// What a snapshot may build on. By default nothing: everything is read, and nothing is written down for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotRequest<'a> {
+    /// The restore point whose entries are taken over where nothing changed; one of the writer's bases. `None`: all is read.
+    pub base: Option<&'a Arc<ArchiveReader>>,
+    /// Where it is written down what the files were like when they were read.
+    pub seen: Option<&'a SeenFolder>,
+    /// Read everything, and warn of a file whose content changed while nothing else says so.
+    pub rescan: bool,
+}
+
+/// What came of a snapshot.
+#[derive(Debug)]
+pub struct SnapshotTaken {
+    /// For the restore point.
+    pub summary: SourceSummary,
+    /// What is to be [kept](SeenDraft::keep) once the backup is published.
+    pub seen: Option<SeenDraft>,
+}
+
+impl From<SourceSummary> for SnapshotTaken {
+    fn from(summary: SourceSummary) -> Self {
+        Self { summary, seen: None }
+    }
+}
 
 /// How to lay out a restore point beside the live data.
 #[derive(Clone, Debug)]

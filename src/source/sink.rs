@@ -6,6 +6,9 @@ use crate::archive::{ArchiveWriter, MemberContent, Meta, Segment, Special, Write
 pub(super) trait Sink {
     fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError>;
 
+    /// An entry that is as the base has it, by its line in the base's manifest.
+    fn add_unchanged_line(&mut self, path: &[u8], line: &[u8], stored_bytes: Option<u64>) -> Result<(), WriteError>;
+
     fn add_file(
         &mut self,
         path: &[u8],
@@ -27,6 +30,10 @@ pub(super) trait Sink {
 impl Sink for ArchiveWriter {
     fn add_special(&mut self, path: &[u8], meta: Meta, special: &Special) -> Result<(), WriteError> {
         Self::add_special(self, path, meta, special)
+    }
+
+    fn add_unchanged_line(&mut self, path: &[u8], line: &[u8], stored_bytes: Option<u64>) -> Result<(), WriteError> {
+        Self::add_unchanged_line(self, path, line, stored_bytes)
     }
 
     fn add_file(

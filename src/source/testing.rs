@@ -45,7 +45,7 @@ pub(super) fn archive_by(
 pub(super) fn damaged_backup_of(source: &dyn Source, content: &[u8]) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
     let file = write_archive(&folder, Codec::None, &[source], |writer| {
-        vec![source.snapshot(writer, &Progress::default()).unwrap()]
+        vec![source.snapshot(writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary]
     });
     let bytes = std::fs::read(folder.path().join("archive")).unwrap();
     let at = bytes.windows(content.len()).position(|window| window == content).unwrap();
@@ -84,7 +84,10 @@ fn write_archive(
 /// A backup of `sources`.
 pub(super) fn backup_of(sources: &[&dyn Source]) -> Arc<ArchiveReader> {
     archive_by(sources, |writer| {
-        sources.iter().map(|source| source.snapshot(writer, &Progress::default()).unwrap()).collect()
+        sources
+            .iter()
+            .map(|source| source.snapshot(writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary)
+            .collect()
     })
 }
 

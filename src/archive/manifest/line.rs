@@ -19,7 +19,7 @@ const LONGEST_PATH: usize = 64 * 1024;
 /// Why a line of a manifest is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("bad manifest line: {}", excerpt(.0))]
-pub struct BadLine(String);
+pub struct BadLine(pub(super) String);
 
 /// The JSON of a line. Optional fields are left out, so that the usual line is short.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
 //! The manifest: everything about each member that a restore needs, exactly. One JSON line per member, sorted by path.
 
 mod line;
+mod outline;
 
 use std::collections::BTreeMap;
 
 pub use line::BadLine;
+pub use outline::{Outline, OutlineKind};
 
 use crate::model::Sha256;
 

@@ -1,22 +1,18 @@
 //! Walking the manifest, one of its chunks at a time.
 
-use super::frames_at_hand::FramesAtHand;
-use super::{ArchiveReader, ReadError, checked_chunk};
+use super::text::ManifestText;
+use super::{ArchiveReader, ReadError};
 use crate::archive::manifest::Entry;
 
 impl ArchiveReader {
     /// The manifest's entries in path order, those whose path starts with `prefix` (all for an empty one). Reads one
     /// manifest chunk at a time; an error ends the iteration.
     pub fn entries(&self, prefix: &[u8]) -> Entries<'_> {
-        // Entries with the prefix may begin in the middle of the last chunk that begins before it.
-        let next_chunk = self.manifest_firsts.partition_point(|first| first.as_slice() <= prefix).saturating_sub(1);
         Entries {
-            reader: self,
+            text: self.manifest_text(prefix),
             prefix: prefix.to_vec(),
-            next_chunk,
             lines: Vec::new(),
             at: 0,
-            frames: FramesAtHand::default(),
             last: Vec::new(),
             ended: false,
         }
@@ -37,14 +33,11 @@ impl ArchiveReader {
 /// An iterator over entries of the manifest.
 #[derive(Debug)]
 pub struct Entries<'a> {
-    reader: &'a ArchiveReader,
+    text: ManifestText<'a>,
     prefix: Vec<u8>,
-    next_chunk: usize,
     /// The manifest chunk at hand and the place of its next line.
     lines: Vec<u8>,
     at: usize,
-    /// Manifest chunks follow each other in them.
-    frames: FramesAtHand,
     last: Vec<u8>,
     ended: bool,
 }
@@ -77,11 +70,7 @@ impl Entries<'_> {
     }
 
     fn load_next_chunk(&mut self) -> Result<bool, ReadError> {
-        let Some(chunk) = self.reader.restore_point.manifest.get(self.next_chunk) else { return Ok(false) };
-        self.next_chunk += 1;
-        let location = self.reader.locate(&chunk.id)?;
-        let frame = self.frames.get(self.reader, location.frame)?;
-        let bytes = checked_chunk(frame, &location, &chunk.id)?;
+        let Some(bytes) = self.text.next_chunk()? else { return Ok(false) };
         self.lines.clear();
         self.lines.extend_from_slice(bytes);
         self.at = 0;

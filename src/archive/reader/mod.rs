@@ -9,6 +9,7 @@ mod frames_at_hand;
 mod index;
 mod set;
 mod table;
+mod text;
 
 use std::fs::File;
 use std::io;
@@ -19,6 +20,7 @@ pub use self::content::ContentReader;
 pub use self::entries::Entries;
 use self::index::Index;
 use self::set::Bases;
+pub use self::text::ManifestText;
 use super::escape::{excerpt, unescape};
 use super::frame::{Algorithm, Decompressor, FRAME_LIMIT};
 use super::metadata::{FORMAT_VERSION, FrameLocation, RestorePoint};

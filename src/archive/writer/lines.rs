@@ -21,6 +21,16 @@ impl Lines {
         Self { first: path.to_vec(), text: Vec::new(), totals: Totals::default() }
     }
 
+    /// Appends a line with its line end, of a file with so many `stored_bytes` of content or of something else.
+    pub(super) fn push_line(&mut self, line: &[u8], stored_bytes: Option<u64>) {
+        self.text.extend_from_slice(line);
+        self.totals.entries += 1;
+        if let Some(bytes) = stored_bytes {
+            self.totals.files += 1;
+            self.totals.raw_bytes += bytes;
+        }
+    }
+
     /// Appends the line of `entry`; returns its length.
     pub(super) fn push(&mut self, entry: &Entry) -> usize {
         let before = self.text.len();

@@ -34,7 +34,7 @@ use super::manifest::{Content, Entry, EntryKind, Meta, Segment};
 use super::metadata::{Metadata, RestorePoint};
 use super::pax::{self, Body, Member};
 use super::reader::ArchiveReader;
-use crate::model::{Mode, Sha256};
+use crate::model::{BackupId, Mode, Sha256};
 use crate::progress::{Cancelled, Progress};
 
 /// How to write.
@@ -238,6 +238,35 @@ impl ArchiveWriter {
         self.progress.add_files(1);
         self.progress.add_bytes(entry.content().map_or(0, Content::stored_bytes));
         self.flush_when_full()
+    }
+
+    /// As [`ArchiveWriter::add_unchanged`], with the line of the base's manifest itself, its line end included:
+    /// `stored_bytes` is the length of a file's content without its holes, `None` for anything else.
+    ///
+    /// # Errors
+    /// [`WriteError::Archive`], [`WriteError::Cancelled`].
+    pub fn add_unchanged_line(
+        &mut self,
+        path: &[u8],
+        line: &[u8],
+        stored_bytes: Option<u64>,
+    ) -> Result<(), WriteError> {
+        if !matches!(self.frame.marks.last(), Some(Mark::Unchanged(_))) {
+            self.frame.marks.push(Mark::Unchanged(Box::new(Lines::beginning_with(path))));
+        }
+        if let Some(Mark::Unchanged(lines)) = self.frame.marks.last_mut() {
+            lines.push_line(line, stored_bytes);
+            self.frame.lines_bytes += line.len();
+        }
+        self.progress.add_files(1);
+        self.progress.add_bytes(stored_bytes.unwrap_or(0));
+        self.flush_when_full()
+    }
+
+    /// Id of the backup that is written.
+    #[must_use]
+    pub const fn id(&self) -> BackupId {
+        self.metadata.id
     }
 
     /// Adds a file of `size` bytes. After an error of the content the same path may be added again.

@@ -6,9 +6,12 @@
 mod carry;
 mod check;
 mod content;
+mod counts;
 mod diff;
 mod exclude;
 pub mod extract;
+mod known;
+mod links;
 mod listing;
 mod measure;
 mod open;
@@ -18,8 +21,10 @@ pub(in crate::source) mod remove;
 mod restage;
 mod reuse;
 mod second_look;
+pub mod seen;
 mod snapshot;
 mod stage;
+mod take_over;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -38,8 +43,8 @@ use super::error::{SnapshotError, SourceError, StageError};
 use super::facts::Facts;
 use super::place::Place;
 use super::swap::site::sweep;
-use super::{CheckReport, Estimate, Source, SourcePlan, StageRequest, Staged};
-use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
+use super::{CheckReport, Estimate, SnapshotRequest, SnapshotTaken, Source, SourcePlan, StageRequest, Staged};
+use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata};
 use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
 
@@ -110,9 +115,15 @@ impl Source for FileTree {
         measure::measure(self, progress)
     }
 
-    fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {
+    fn snapshot(
+        &self,
+        writer: &mut ArchiveWriter,
+        request: &SnapshotRequest<'_>,
+        progress: &Progress,
+    ) -> Result<SnapshotTaken, SnapshotError> {
         writer.begin_source();
-        snapshot::snapshot(self, writer, progress)
+        let id = writer.id();
+        snapshot::snapshot(self, writer, id, request, progress)
     }
 
     fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError> {

@@ -79,7 +79,7 @@ pub(super) fn may_be_later(ctime: Mtime, safety_began: Timestamp) -> bool {
     ctime >= mtime_of(safety_began - jiff::SignedDuration::from_millis(20))
 }
 
-fn mtime_of(time: Timestamp) -> Mtime {
+pub(super) fn mtime_of(time: Timestamp) -> Mtime {
     let nanoseconds = time.as_nanosecond();
     Mtime {
         seconds: i64::try_from(nanoseconds.div_euclid(1_000_000_000)).unwrap_or(i64::MAX),

@@ -4,10 +4,11 @@
 //! left out with a warning that names it. Nothing is left out silently but what the rules say, sockets (they are counted)
 //! and our own staging places.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
@@ -15,31 +16,45 @@ use rustix::io::Errno;
 use super::super::attributes::{Carrier, Owners, XattrReader};
 use super::super::error::{SnapshotError, SourceError};
 use super::super::facts::{Facts, Identity};
+use super::super::request::{SnapshotRequest, SnapshotTaken};
 use super::super::shown::shown;
 use super::super::sink::Sink;
 use super::super::warnings::Warnings;
 use super::FileTree;
 use super::content::{FileContent, data_segments};
+use super::counts::Counts;
+use super::known::KnownEntries;
+use super::links::Links;
 use super::open::Opener;
+use super::take_over::{Expected, Hashed, Notes};
 use super::walk::{Step, Walk, WalkOptions};
-use crate::archive::{Meta, SourceSummary, Special, WriteError};
-use crate::model::SourceKind;
+use crate::archive::{MemberContent, Meta, OutlineKind, Segment, Special, WriteError};
+use crate::model::BackupId;
 use crate::progress::Progress;
 
 /// So often a file that changes while it is read is tried.
 const ATTEMPTS: u32 = 3;
 
-/// Writes `tree` to `sink`.
+/// Writes `tree` to `sink`, for the backup `id`.
 pub(super) fn snapshot(
     tree: &FileTree,
     sink: &mut dyn Sink,
+    id: BackupId,
+    request: &SnapshotRequest<'_>,
     progress: &Progress,
-) -> Result<SourceSummary, SnapshotError> {
+) -> Result<SnapshotTaken, SnapshotError> {
     let (root, facts) = tree.open_root()?;
     let options =
         WalkOptions { rules: &tree.rules, one_file_system: tree.options.one_file_system, report_excluded: false };
     let mut walk = Walk::new(root, facts, tree.member().as_bytes(), options);
-    let mut snapshot = Snapshot::new(sink);
+    let mut snapshot = Snapshot {
+        rescan: request.rescan,
+        known: known(tree, facts.identity, request),
+        notes: request
+            .seen
+            .and_then(|folder| folder.begin(&tree.name, id, facts.identity).map(|writer| Notes::new(folder, writer))),
+        ..Snapshot::new(sink)
+    };
     let mut opener = Opener::new();
     loop {
         progress.check_cancelled()?;
@@ -52,35 +67,31 @@ pub(super) fn snapshot(
             }
         }
     }
-    Ok(snapshot.summary(tree))
+    Ok(snapshot.finish(tree))
+}
+
+/// What the last backup has of the tree, where it is written down what was seen then.
+fn known(tree: &FileTree, root: Identity, request: &SnapshotRequest<'_>) -> Option<KnownEntries> {
+    let base = request.base?;
+    let seen = request.seen?.open(&tree.name, base.id(), root)?;
+    KnownEntries::read_ahead(Arc::clone(base), tree.member().as_bytes(), seen)
+        .inspect_err(|error| tracing::warn!(source = %tree.name, %error, "everything is read again"))
+        .ok()
 }
 
 /// The state of one snapshot.
-struct Snapshot<'a> {
-    sink: &'a mut dyn Sink,
+pub(super) struct Snapshot<'a> {
+    pub(super) sink: &'a mut dyn Sink,
     owners: Owners,
     xattrs: XattrReader,
-    /// The first path of everything with several names: files, and links, pipes and devices too.
-    links: HashMap<Identity, FirstName>,
-    counts: Counts,
-    warnings: Warnings,
-}
-
-/// Where something with several names was written, and what it was then: an inode may be given away and reused meanwhile.
-struct FirstName {
-    path: Box<[u8]>,
-    facts: Facts,
-}
-
-#[derive(Default)]
-struct Counts {
-    files: u64,
-    bytes: u64,
-    directories: u64,
-    symlinks: u64,
-    hard_links: u64,
-    others: u64,
-    sockets: u64,
+    pub(super) links: Links,
+    pub(super) counts: Counts,
+    pub(super) warnings: Warnings,
+    pub(super) known: Option<KnownEntries>,
+    pub(super) notes: Option<Notes<'a>>,
+    pub(super) rescan: bool,
+    /// Of the file at hand, in a rescan.
+    pub(super) expected: Option<Expected>,
 }
 
 /// What came of one attempt at a file.
@@ -99,21 +110,42 @@ impl<'a> Snapshot<'a> {
             sink,
             owners: Owners::default(),
             xattrs: XattrReader::new(),
-            links: HashMap::new(),
+            links: Links::default(),
             counts: Counts::default(),
             warnings: Warnings::default(),
+            known: None,
+            notes: None,
+            rescan: false,
+            expected: None,
         }
     }
 
     fn take(&mut self, step: Step<'_>, opener: &mut Opener) -> Result<(), WriteError> {
+        self.expected = None;
         match step {
-            Step::Directory { path, facts, fd } => self.directory(path, &facts, Some(fd)),
-            Step::Other { path, directory, name, listed: FileType::RegularFile } => {
-                self.file(path, directory, name, opener)
+            Step::Directory { path, facts, fd } => {
+                if self.take_over(path, &facts)? {
+                    return Ok(());
+                }
+                self.begin_reading();
+                self.directory(path, &facts, Some(fd))
             }
-            Step::Other { path, directory, name, .. } => self.special(path, directory, name, opener),
+            Step::Other { path, directory, name, listed } => {
+                if self.is_known(path)
+                    && let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+                    && self.take_over(path, &Facts::from(&stat))?
+                {
+                    return Ok(());
+                }
+                self.begin_reading();
+                match listed {
+                    FileType::RegularFile => self.file(path, directory, name, opener),
+                    _ => self.special(path, directory, name, opener),
+                }
+            }
             Step::Excluded { .. } => Ok(()),
             Step::Unreadable { path, facts, error } => {
+                self.begin_reading();
                 self.unreadable(path, "what is in it", error.into());
                 match facts {
                     Some(facts) => self.directory(path, &facts, None),
@@ -125,8 +157,10 @@ impl<'a> Snapshot<'a> {
 
     fn directory(&mut self, path: &[u8], facts: &Facts, fd: Option<BorrowedFd<'_>>) -> Result<(), WriteError> {
         let meta = self.meta(path, facts, fd.map(Carrier::Open));
-        self.counts.directories += 1;
-        self.sink.add_special(path, meta, &Special::Directory)
+        self.counts.add(OutlineKind::Directory, facts);
+        self.sink.add_special(path, meta, &Special::Directory)?;
+        self.note(path, facts);
+        Ok(())
     }
 
     fn file(
@@ -140,12 +174,13 @@ impl<'a> Snapshot<'a> {
             match self.attempt(path, directory, name, opener, attempt == ATTEMPTS)? {
                 Attempt::Changed => {}
                 Attempt::Written(facts) => {
-                    self.remember(path, facts);
+                    self.note(path, &facts);
                     return Ok(());
                 }
                 Attempt::WrittenAlthoughChanged(facts) => {
                     self.warnings.push(format!("{} changed while it was read: its copy may be torn", shown(path)));
-                    self.remember(path, facts);
+                    self.is_flawed();
+                    self.note(path, &facts);
                     return Ok(());
                 }
                 Attempt::Gone => {
@@ -185,15 +220,14 @@ impl<'a> Snapshot<'a> {
             Err(Errno::LOOP | Errno::NXIO) => return Ok(Attempt::NotAFile),
             Err(error) => return Ok(Attempt::Unreadable(error.into())),
         };
-        if let Some(first) = self.first_name_of(&facts) {
+        if let Some(first) = self.links.first_name_of(&facts).map(<[u8]>::to_vec) {
             self.hard_link(path, &facts, Carrier::Open(fd.as_fd()), first)?;
             return Ok(Attempt::Written(facts));
         }
         let written = self.content(path, fd, facts, is_last);
         match written {
             Ok(changed) => {
-                self.counts.files += 1;
-                self.counts.bytes += facts.size;
+                self.counts.add(OutlineKind::File, &facts);
                 Ok(if changed { Attempt::WrittenAlthoughChanged(facts) } else { Attempt::Written(facts) })
             }
             Err(WriteError::Changed | WriteError::Short { .. }) => Ok(Attempt::Changed),
@@ -210,11 +244,36 @@ impl<'a> Snapshot<'a> {
         if accept {
             content = content.accept_changes();
         }
-        match segments {
-            None => self.sink.add_file(path, meta, facts.size, &mut content)?,
-            Some(segments) => self.sink.add_sparse_file(path, meta, facts.size, segments, &mut content)?,
+        let sha256 = match self.expected {
+            None => {
+                self.add(path, meta, &facts, segments, &mut content)?;
+                None
+            }
+            Some(_) => {
+                let mut hashed = Hashed::new(&mut content);
+                self.add(path, meta, &facts, segments, &mut hashed)?;
+                Some(hashed.sha256())
+            }
+        };
+        let has_changed = content.has_changed();
+        if !has_changed {
+            self.compare_with_expected(path, &facts, sha256);
         }
-        Ok(content.has_changed())
+        Ok(has_changed)
+    }
+
+    fn add(
+        &mut self,
+        path: &[u8],
+        meta: Meta,
+        facts: &Facts,
+        segments: Option<Vec<Segment>>,
+        content: &mut dyn MemberContent,
+    ) -> Result<(), WriteError> {
+        match segments {
+            None => self.sink.add_file(path, meta, facts.size, content),
+            Some(segments) => self.sink.add_sparse_file(path, meta, facts.size, segments, content),
+        }
     }
 
     fn special(
@@ -235,8 +294,10 @@ impl<'a> Snapshot<'a> {
                 return Ok(());
             }
         };
-        if let Some(first) = self.first_name_of(&facts) {
-            return self.hard_link(path, &facts, Carrier::Named(directory, name.to_bytes()), first);
+        if let Some(first) = self.links.first_name_of(&facts).map(<[u8]>::to_vec) {
+            self.hard_link(path, &facts, Carrier::Named(directory, name.to_bytes()), first)?;
+            self.note(path, &facts);
+            return Ok(());
         }
         let special = match facts.kind {
             FileType::Socket => {
@@ -258,12 +319,10 @@ impl<'a> Snapshot<'a> {
             }
         };
         let meta = self.meta(path, &facts, Some(Carrier::Named(directory, name.to_bytes())));
-        match special {
-            Special::Symlink(_) => self.counts.symlinks += 1,
-            _ => self.counts.others += 1,
-        }
+        let kind = if facts.kind == FileType::Symlink { OutlineKind::Symlink } else { OutlineKind::Fifo };
+        self.counts.add(kind, &facts);
         self.sink.add_special(path, meta, &special)?;
-        self.remember(path, facts);
+        self.note(path, &facts);
         Ok(())
     }
 
@@ -275,7 +334,7 @@ impl<'a> Snapshot<'a> {
         first: Vec<u8>,
     ) -> Result<(), WriteError> {
         let meta = self.meta(path, facts, Some(carrier));
-        self.counts.hard_links += 1;
+        self.counts.add(OutlineKind::Hardlink, facts);
         self.sink.add_special(path, meta, &Special::Hardlink(first))
     }
 
@@ -293,7 +352,8 @@ impl<'a> Snapshot<'a> {
                 self.attempt(path, directory, name, opener, true)?
         {
             self.warnings.push(format!("{} was replaced while the backup ran: its copy may be torn", shown(path)));
-            self.remember(path, facts);
+            self.is_flawed();
+            self.note(path, &facts);
             return Ok(());
         }
         self.warnings.push(format!(
@@ -317,46 +377,23 @@ impl<'a> Snapshot<'a> {
         meta
     }
 
-    fn first_name_of(&self, facts: &Facts) -> Option<Vec<u8>> {
-        if !facts.has_other_names {
-            return None;
-        }
-        let first = self.links.get(&facts.identity)?;
-        let same = first.facts.size == facts.size && first.facts.mtime == facts.mtime;
-        same.then(|| first.path.to_vec())
-    }
-
-    fn remember(&mut self, path: &[u8], facts: Facts) {
-        if facts.has_other_names {
-            self.links.entry(facts.identity).or_insert_with(|| FirstName { path: path.into(), facts });
-        }
-    }
-
     #[expect(clippy::needless_pass_by_value, reason = "an error is consumed by reporting it")]
     fn unreadable(&mut self, path: &[u8], what: &str, error: io::Error) {
+        self.is_flawed();
         self.warnings.push(format!("{}: {what} could not be read and is not in this backup: {error}", shown(path)));
     }
 
-    fn summary(self, tree: &FileTree) -> SourceSummary {
-        let Counts { files, bytes, directories, symlinks, hard_links, others, sockets } = self.counts;
-        let mut counts = BTreeMap::from([("files".to_owned(), files), ("directories".to_owned(), directories)]);
-        for (word, count) in [
-            ("symlinks", symlinks),
-            ("hard_links", hard_links),
-            ("pipes_and_devices", others),
-            ("sockets_skipped", sockets),
-        ] {
-            if count > 0 {
-                counts.insert(word.to_owned(), count);
-            }
+    fn finish(mut self, tree: &FileTree) -> SnapshotTaken {
+        if let Some(warning) = self.known.as_mut().and_then(KnownEntries::take_warning) {
+            self.warnings.push(warning);
         }
-        SourceSummary {
-            name: tree.name.clone(),
-            kind: SourceKind::Files,
-            size_bytes: bytes,
-            files,
-            counts,
-            warnings: self.warnings.into_list(),
-        }
+        let seen = self.notes.and_then(|notes| {
+            notes
+                .writer
+                .finish()
+                .inspect_err(|error| tracing::warn!(source = %tree.name, %error, "what was seen is not written down"))
+                .ok()
+        });
+        SnapshotTaken { summary: self.counts.into_summary(tree.name.clone(), self.warnings.into_list()), seen }
     }
 }

@@ -30,8 +30,8 @@ use super::place::Place;
 use super::swap::SwapMethod;
 use super::swap::choose::{Live, choose};
 use super::swap::site::sweep;
-use super::{CheckReport, Estimate, Source, SourcePlan, StageRequest, Staged};
-use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
+use super::{CheckReport, Estimate, SnapshotRequest, SnapshotTaken, Source, SourcePlan, StageRequest, Staged};
+use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata};
 use crate::clock::Clock;
 use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
@@ -120,11 +120,16 @@ impl Source for JsonFile {
         Ok(Estimate { bytes: facts.size, files: 1 })
     }
 
-    fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {
+    fn snapshot(
+        &self,
+        writer: &mut ArchiveWriter,
+        _request: &SnapshotRequest<'_>,
+        progress: &Progress,
+    ) -> Result<SnapshotTaken, SnapshotError> {
         // Before anything of it is in the archive it may have to be waited for.
         let copy = read::read_settled(&self.path, &self.clock, progress)?;
         writer.begin_source();
-        snapshot::write(self, copy, writer)
+        snapshot::write(self, copy, writer).map(Into::into)
     }
 
     fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError> {

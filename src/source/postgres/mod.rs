@@ -22,8 +22,8 @@ pub use server::Connection;
 pub use tools::Version;
 
 use super::error::{SnapshotError, SourceError, StageError};
-use super::{CheckReport, Estimate, Source, SourcePlan, StageRequest, Staged};
-use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata, SourceSummary};
+use super::{CheckReport, Estimate, SnapshotRequest, SnapshotTaken, Source, SourcePlan, StageRequest, Staged};
+use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata};
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
 use crate::model::{JobId, SourceKind, SourceName};
@@ -90,8 +90,13 @@ impl Source for Postgres {
         Ok(check::measure(self, progress)?)
     }
 
-    fn snapshot(&self, writer: &mut ArchiveWriter, progress: &Progress) -> Result<SourceSummary, SnapshotError> {
-        snapshot::snapshot(self, writer, progress)
+    fn snapshot(
+        &self,
+        writer: &mut ArchiveWriter,
+        _request: &SnapshotRequest<'_>,
+        progress: &Progress,
+    ) -> Result<SnapshotTaken, SnapshotError> {
+        snapshot::snapshot(self, writer, progress).map(Into::into)
     }
 
     fn plan(

@@ -20,7 +20,7 @@ fn a_tree_with_every_kind_of_file_comes_back_with_everything_about_it() {
     let source = tree(&root, &[]);
     let mut summary = None;
     let archive = archive_by(&[&source], |writer| {
-        let taken = source.snapshot(writer, &Progress::default()).unwrap();
+        let taken = source.snapshot(writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary;
         summary = Some(taken.clone());
         vec![taken]
     });

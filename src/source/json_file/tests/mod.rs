@@ -38,7 +38,7 @@ fn without_exclusions_the_copy_is_byte_identical_and_comes_back_with_its_metadat
     let source = source(&path, &[]);
     let mut counts = None;
     let archive = archive_by(&[&source], |writer| {
-        let summary = source.snapshot(writer, &Progress::default()).unwrap();
+        let summary = source.snapshot(writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary;
         counts = Some(summary.counts.clone());
         vec![summary]
     });
