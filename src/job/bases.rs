@@ -80,7 +80,7 @@ impl Bases {
     }
 
     /// After a backup on these bases has failed: none at all, if it is they that are to blame.
-    pub(super) fn without_damage(&self, progress: &Progress) -> Option<Self> {
+    pub(super) fn none_if_damaged(&self, progress: &Progress) -> Option<Self> {
         for base in self.opened.values() {
             let found = verify(&base.archive, None, Depth::Quick, progress);
             let why = match found {

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use super::bases::{Bases, BuildOn};
 use super::context::{JobContext, in_reading_order};
 use super::failure::failure;
 use super::room;
@@ -13,7 +14,7 @@ use crate::archive::verify::{Depth, verify};
 use crate::archive::{ArchiveReader, ArchiveWriter, Finished, Metadata, SourceMetadata, SourceSummary, WriterOptions};
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
-use crate::model::{BackupId, Class, ErrorCode, Mode, Scope};
+use crate::model::{BackupId, Class, ErrorCode, Scope};
 use crate::source::{CheckReport, SeenDraft, SnapshotRequest, Source};
 use crate::store::{ArchiveName, Partial};
 
@@ -23,6 +24,9 @@ pub(super) struct Taking<'a> {
     pub(super) scope: Scope,
     pub(super) sources: &'a [Arc<dyn Source>],
     pub(super) description: &'a str,
+    pub(super) build_on: BuildOn,
+    /// Read every file, also those that look as they did.
+    pub(super) rescan: bool,
 }
 
 /// A published backup that the catalog does not know yet.
@@ -39,15 +43,25 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     phase("check")?;
     let sources = in_reading_order(taking.sources);
     let Checked { mut warnings, metadata: of_sources } = check(cx, &sources)?;
-    phase("read")?;
+    let mut bases = Bases::choose(cx.parts, &sources, taking.build_on)?;
     let created_at = cx.parts.clock.now();
-    let partial = cx.parts.store.create(taking.class, created_at, cx.parts.settings.codec)?;
-    failpoint::pass("backup.created")?;
-    let metadata = metadata(cx, taking, of_sources, created_at);
-    let Written { finished, seen } = write(cx, taking.class, &sources, &partial, metadata)?;
-    failpoint::pass("backup.written")?;
-    phase("check the archive")?;
-    read_again(cx, &partial, &finished)?;
+    let attempt = |bases: &Bases| {
+        room::of_backup(cx.parts, &sources, bases.mode(), cx.progress)?.require()?;
+        phase("read")?;
+        let written = write(cx, taking, &sources, bases, metadata(cx, taking, bases, &of_sources, created_at))?;
+        phase("check the archive")?;
+        read_again(cx, &written, bases)?;
+        Ok(written)
+    };
+    let written = match attempt(&bases) {
+        Ok(written) => written,
+        Err(error) => {
+            bases = none_if_damaged(cx, &bases, error)?;
+            attempt(&bases)?
+        }
+    };
+    warnings.append(&mut bases.warnings);
+    let Written { partial, finished, seen } = written;
     for summary in &finished.restore_point.sources {
         warnings.extend(summary.warnings.iter().cloned());
         // What a restore replaces is often what is left after a loss: nobody has to be told then.
@@ -63,6 +77,14 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     record.job_id = Some(cx.job.id);
     tracing::info!(job_id = %cx.job.id, backup_id = %record.id, "{} of {} bytes is published", name, record.size_bytes);
     Ok(Taken { record, warnings })
+}
+
+/// After a backup has failed: no bases, if they are to blame for it; otherwise the error.
+fn none_if_damaged(cx: &JobContext<'_>, bases: &Bases, error: JobError) -> Result<Bases, JobError> {
+    cx.progress.check_cancelled()?;
+    let none = bases.none_if_damaged(cx.progress).ok_or_else(|| error.clone())?;
+    tracing::warn!(job_id = %cx.job.id, "begun again as a full: {}", error.message);
+    Ok(none)
 }
 
 /// Removes a published archive that the catalog did not accept, so that none is there that nobody knows.
@@ -94,7 +116,6 @@ fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Checked, Jo
         })?;
         checks.push(report);
     }
-    room::of_backup(cx.parts, sources, cx.progress)?.require()?;
     let described = |(source, check): (&Arc<dyn Source>, &CheckReport)| SourceMetadata {
         details: check.details.clone(),
         ..source.metadata()
@@ -106,7 +127,8 @@ fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Checked, Jo
 fn metadata(
     cx: &JobContext<'_>,
     taking: &Taking<'_>,
-    sources: Vec<SourceMetadata>,
+    bases: &Bases,
+    sources: &[SourceMetadata],
     created_at: jiff::Timestamp,
 ) -> Metadata {
     Metadata {
@@ -114,50 +136,55 @@ fn metadata(
         id: BackupId::generate(),
         class: taking.class,
         scope: taking.scope,
-        mode: Mode::Full,
-        parent_id: None,
+        mode: bases.mode(),
+        parent_id: bases.parent(),
         created_at,
         host: cx.parts.settings.host.clone(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         requested_by: cx.job.requested_by.clone(),
         description: taking.description.to_owned(),
-        sources,
+        sources: sources.to_vec(),
     }
 }
 
 /// A finished archive that nobody else knows yet, and what the next backup needs to know of the trees in it.
 struct Written {
+    partial: Partial,
     finished: Finished,
     seen: Vec<SeenDraft>,
 }
 
 fn write(
     cx: &JobContext<'_>,
-    class: Class,
+    taking: &Taking<'_>,
     sources: &[Arc<dyn Source>],
-    partial: &Partial,
+    bases: &Bases,
     metadata: Metadata,
 ) -> Result<Written, JobError> {
     let settings = &cx.parts.settings;
+    let partial = cx.parts.store.create(taking.class, metadata.created_at, settings.codec)?;
+    failpoint::pass("backup.created")?;
     let spool_dir = partial.path().parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-    let options = WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: Vec::new() };
+    let options = WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: bases.archives() };
     let mut writer = ArchiveWriter::create(partial.file()?, &options, metadata, cx.progress.clone())?;
     let mut summaries = Vec::with_capacity(sources.len());
     let mut seen = Vec::new();
-    let folder = match class {
+    let folder = match taking.class {
         Class::Backup => cx.parts.seen.clone(),
         // Nothing is ever built on a safety backup.
         Class::Safety => cx.parts.seen.clone().read_only(),
     };
     for source in sources {
-        let request = SnapshotRequest { base: None, seen: Some(&folder), rescan: false };
+        let base = bases.of(source.name());
+        let request = SnapshotRequest { base: base.as_ref(), seen: Some(&folder), rescan: taking.rescan };
         let taken = source.snapshot(&mut writer, &request, cx.progress)?;
         summaries.push(taken.summary);
         seen.extend(taken.seen);
         failpoint::pass("backup.source_read")?;
     }
     let finished = writer.finish(summaries, cx.parts.clock.now())?;
-    Ok(Written { finished, seen })
+    failpoint::pass("backup.written")?;
+    Ok(Written { partial, finished, seen })
 }
 
 /// Not before the backup is published: what was seen is of use only to who can build on it. If a crash comes in between, or
@@ -172,7 +199,7 @@ fn keep(cx: &JobContext<'_>, seen: Vec<SeenDraft>) {
 }
 
 /// No false success: what was written has to open, say the same, and have a whole manifest.
-fn read_again(cx: &JobContext<'_>, partial: &Partial, finished: &Finished) -> Result<(), JobError> {
+fn read_again(cx: &JobContext<'_>, written: &Written, bases: &Bases) -> Result<(), JobError> {
     let unreadable = |what: String| {
         failure(
             ErrorCode::Failed,
@@ -180,9 +207,10 @@ fn read_again(cx: &JobContext<'_>, partial: &Partial, finished: &Finished) -> Re
             "nothing was kept; look at the disk (dmesg, smartctl) and try again",
         )
     };
-    let file = File::open(partial.path())?;
-    let archive = ArchiveReader::open(file).map_err(|error| unreadable(error.to_string()))?;
-    if *archive.restore_point() != finished.restore_point {
+    let file = File::open(written.partial.path())?;
+    let archive = ArchiveReader::open(file).and_then(|archive| archive.with_bases(bases.files()));
+    let archive = archive.map_err(|error| unreadable(error.to_string()))?;
+    if *archive.restore_point() != written.finished.restore_point {
         return Err(unreadable("its restore point differs".to_owned()));
     }
     let report = verify(&archive, None, Depth::Quick, cx.progress)?;

@@ -1,15 +1,17 @@
 //! The verify job: reads archives and says what of them is what it was.
 
+mod files;
+
 use serde_json::json;
 
+use self::files::{Files, Found};
+use super::archives::{self, OpenSet};
 use super::context::JobContext;
 use super::failure::failure;
-use crate::archive::verify::{Depth, Report, VerifyError, verify};
-use crate::archive::{ArchiveReader, ReadError};
+use crate::archive::verify::{Depth, Report, VerifyError, verify_restore_point};
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, CatalogError, JobError, JobOutcome, VerifySpec};
-use crate::model::{AuditOutcome, BackupId, BackupState, ErrorCode, Sha256, VerifyResult};
-use crate::store::{Lease, StoreError};
+use crate::model::{AuditOutcome, BackupId, BackupState, ErrorCode, VerifyResult};
 
 /// How many damages are listed in the job's result; the count goes on.
 const LISTED: usize = 200;
@@ -23,21 +25,25 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
         spec.backups.clone()
     };
     let depth = if spec.quick { Depth::Quick } else { Depth::Full { threads: cx.parts.settings.threads } };
-    let mut tally = Tally::default();
-    for id in ids {
-        let (backup, _lease) = match held(cx, id) {
-            Ok(held) => held,
+    let (mut tally, mut files) = (Tally::default(), Files::default());
+    for id in &ids {
+        let (backup, _lease) = match archives::lease(cx.parts, *id) {
+            Ok(leased) => leased,
             // Removed since the job began: nothing is left to verify, and nothing is wrong.
-            Err(error) if asked_for_all && is_gone(cx, id) => {
+            Err(error) if asked_for_all && is_gone(cx, *id) => {
                 tracing::info!(job_id = %cx.job.id, backup_id = %id, "not verified: {}", error.message);
                 continue;
             }
             Err(error) => return Err(error),
         };
         cx.begin_phase(&backup.filename)?;
-        let verdict = verify_one(cx, &backup, depth)?;
+        let verdict = verify_one(cx, &backup, depth, &mut files)?;
         note(cx, &backup, spec.quick, &verdict)?;
         tally.add(&backup, verdict);
+    }
+    for (backup, verdict) in hurt_besides(cx, &ids, &mut files)? {
+        note(cx, &backup, spec.quick, &verdict)?;
+        tally.add_hurt(&backup, verdict);
     }
     let single = match &spec.backups[..] {
         [only] => Some(*only),
@@ -46,15 +52,34 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
     Ok(tally.outcome(single))
 }
 
-/// A backup, kept from being removed while it is verified.
-fn held(cx: &JobContext<'_>, id: BackupId) -> Result<(BackupRecord, Lease), JobError> {
-    let lease = cx.parts.leases.lease([id])?;
-    Ok((cx.parts.catalog.backup(id)?, lease))
-}
-
 /// Whether a backup was removed, or is just being.
 fn is_gone(cx: &JobContext<'_>, id: BackupId) -> bool {
     cx.parts.leases.lease([id]).is_err() || matches!(cx.parts.catalog.backup(id), Err(CatalogError::NoSuchBackup(_)))
+}
+
+/// What is damaged of the backups that were not asked for, but whose archives were read, or that need those.
+fn hurt_besides(
+    cx: &JobContext<'_>,
+    asked: &[BackupId],
+    files: &mut Files,
+) -> Result<Vec<(BackupRecord, Verdict)>, JobError> {
+    let mut besides = Vec::new();
+    for damaged in files.damaged() {
+        besides.push(damaged);
+        besides.extend(cx.parts.catalog.needed_by(damaged)?);
+    }
+    besides.sort_unstable();
+    besides.dedup();
+    besides.retain(|id| !asked.contains(id));
+    let mut hurt = Vec::new();
+    for id in besides {
+        let Ok((backup, _lease)) = archives::lease(cx.parts, id) else { continue };
+        let verdict = judge(cx, &backup, files)?;
+        if matches!(verdict, Verdict::Damaged(_) | Verdict::Missing(_)) {
+            hurt.push((backup, verdict));
+        }
+    }
+    Ok(hurt)
 }
 
 /// What the job has found so far.
@@ -74,21 +99,26 @@ struct Tally {
 impl Tally {
     fn add(&mut self, backup: &BackupRecord, verdict: Verdict) {
         self.backups += 1;
+        if matches!(verdict, Verdict::Sound) {
+            self.sound += 1;
+            // What an archive says of itself may be any number.
+            self.files = self.files.saturating_add(backup.files);
+            self.bytes = self.bytes.saturating_add(backup.size_bytes);
+        }
+        self.add_hurt(backup, verdict);
+    }
+
+    /// Tells what is wrong with a backup.
+    fn add_hurt(&mut self, backup: &BackupRecord, verdict: Verdict) {
         let problems = match verdict {
-            Verdict::Sound => {
-                self.sound += 1;
-                // What an archive says of itself may be any number.
-                self.files = self.files.saturating_add(backup.files);
-                self.bytes = self.bytes.saturating_add(backup.size_bytes);
-                return;
-            }
+            Verdict::Sound => return,
             Verdict::Damaged(damage) => {
                 self.is_corrupt = true;
                 damage
             }
-            Verdict::Missing => {
+            Verdict::Missing(what) => {
                 self.is_corrupt = true;
-                vec!["its archive is missing from the store".to_owned()]
+                vec![what]
             }
             Verdict::Unreadable(error) => vec![format!("it could not be read: {}", error.message)],
         };
@@ -142,57 +172,63 @@ impl Tally {
 enum Verdict {
     Sound,
     Damaged(Vec<String>),
-    Missing,
+    /// An archive of it is not there.
+    Missing(String),
     /// The disk or its rights failed: that says nothing of the other backups, which are still looked at.
     Unreadable(JobError),
 }
 
-fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Result<Verdict, JobError> {
-    let damaged = |what: String| Ok(Verdict::Damaged(vec![what]));
-    let name = match backup.filename.parse() {
-        Ok(name) => name,
-        Err(bad) => return Ok(Verdict::Unreadable(failure(ErrorCode::Failed, bad, ""))),
-    };
-    let file = match cx.parts.store.open(&name) {
-        Ok(file) => file,
-        Err(StoreError::NotFound(_)) => return Ok(Verdict::Missing),
-        Err(error @ StoreError::Io { .. }) => return Ok(Verdict::Unreadable(error.into())),
-        Err(error) => return Err(error.into()),
-    };
-    let archive = match ArchiveReader::open(file) {
-        Ok(archive) => archive,
-        Err(error @ ReadError::Io(_)) => return Ok(Verdict::Unreadable(error.into())),
-        Err(error) => return damaged(error.to_string()),
-    };
-    if archive.restore_point().metadata.id != backup.id {
-        return damaged(format!("it holds backup {}, not {}", archive.restore_point().metadata.id, backup.id));
+/// Verifies a backup, and with it every archive that it needs; each is read once in the job.
+fn verify_one(
+    cx: &JobContext<'_>,
+    backup: &BackupRecord,
+    depth: Depth,
+    files: &mut Files,
+) -> Result<Verdict, JobError> {
+    match depth {
+        Depth::Quick => files.look_at(cx, backup)?,
+        Depth::Full { threads } => files.read(cx, backup, threads)?,
     }
-    let beside = match cx.parts.store.checksum(&name) {
-        Ok(beside) => beside,
-        Err(StoreError::BadSidecar { why, .. }) => return damaged(format!("its .sha256 is damaged: {why}")),
-        Err(error @ StoreError::Io { .. }) => return Ok(Verdict::Unreadable(error.into())),
-        Err(error) => return Err(error.into()),
+    judge(cx, backup, files)
+}
+
+/// Holds a backup against what was found in the files.
+fn judge(cx: &JobContext<'_>, backup: &BackupRecord, files: &Files) -> Result<Verdict, JobError> {
+    let mut damage = match files.found(backup.id) {
+        Some(Found::Missing) => return Ok(Verdict::Missing("its archive is missing from the store".to_owned())),
+        Some(Found::Unreadable(error)) => return Ok(Verdict::Unreadable(error.clone())),
+        Some(Found::Damaged(damage)) => damage.clone(),
+        Some(Found::Sound) | None => Vec::new(),
     };
-    let report = match verify(&archive, backup.sha256.or(beside), depth, cx.progress) {
+    // Of a deleted backup only the archive is left.
+    if backup.state == BackupState::Retained || files.is_unusable(backup.id) {
+        return Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged(damage) });
+    }
+    let OpenSet { archive, absent } = match archives::open_set(cx.parts, backup) {
+        Ok(set) => set,
+        Err(error) if error.code == ErrorCode::Corruption => return Ok(Verdict::Damaged(vec![error.message])),
+        Err(error) => return Ok(Verdict::Unreadable(error)),
+    };
+    if let Some(error) = backup.needs.iter().find_map(|id| files.unreadable(*id)) {
+        return Ok(Verdict::Unreadable(error.clone()));
+    }
+    let report = match verify_restore_point(&archive, files.reports(), cx.progress) {
         Ok(report) => report,
         Err(error @ VerifyError::Io(_)) => return Ok(Verdict::Unreadable(error.into())),
         Err(error) => return Err(error.into()),
     };
-    let damage = in_words(report, backup.sha256, beside);
+    if let Some(absent) = absent.iter().find(|absent| absent.why.code == ErrorCode::NotFound) {
+        return Ok(Verdict::Missing(absent.needed_for(backup).message));
+    }
+    damage.extend(absent.iter().map(|absent| absent.needed_for(backup).message));
+    damage.extend(in_words(report));
     Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged(damage) })
 }
 
-fn in_words(report: Report, known: Option<Sha256>, beside: Option<Sha256>) -> Vec<String> {
+fn in_words(report: Report) -> Vec<String> {
     let mut damage = report.damage;
-    match (known, beside) {
-        (Some(known), Some(beside)) if known != beside => {
-            damage.push(format!("its .sha256 says {beside}, the catalog {known}"));
-        }
-        (_, None) => damage.push("its .sha256 is missing".to_owned()),
-        _ => {}
-    }
-    damage.extend(report.hurt_paths.iter().map(|path| format!("hurt: {path}")));
     let unnamed = report.hurt_count - report.hurt_paths.len() as u64;
+    damage.extend(report.hurt_paths.iter().map(|path| format!("hurt: {path}")));
     if unnamed > 0 {
         damage.push(format!("hurt: {unnamed} more files"));
     }
@@ -206,7 +242,7 @@ fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdi
     let result = match verdict {
         Verdict::Sound => "passed",
         Verdict::Damaged(_) => "failed",
-        Verdict::Missing => "missing",
+        Verdict::Missing(_) => "missing",
         Verdict::Unreadable(_) => "unreadable",
     };
     let is_sound = matches!(verdict, Verdict::Sound);
@@ -219,12 +255,14 @@ fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdi
         Verdict::Sound if quick => catalog.record(&entry)?,
         Verdict::Sound => catalog.set_verified(backup.id, now, VerifyResult::Passed, &entry)?,
         Verdict::Damaged(_) => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
-        Verdict::Missing => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
+        // Of which only the archive was left: it stays what it is, and those that need it are missing.
+        Verdict::Missing(_) if backup.state == BackupState::Retained => catalog.record(&entry)?,
+        Verdict::Missing(_) => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
         Verdict::Unreadable(_) => catalog.record(&entry)?,
     }
     if !is_sound {
         tracing::error!(job_id = %cx.job.id, backup_id = %backup.id, "{} is not sound: {result}", backup.filename);
-    } else if backup.state != BackupState::Available {
+    } else if !matches!(backup.state, BackupState::Available | BackupState::Retained) {
         tracing::info!(job_id = %cx.job.id, backup_id = %backup.id, "{} is sound", backup.filename);
     }
     Ok(())

@@ -117,7 +117,7 @@ fn require_standalone(record: &BackupRecord) -> Result<(), Failure> {
     };
     let hint = "take one that stands alone (`carelogctl backup --full`) and download that, or write this one out with \
                 `carelogctl restore BACKUP --to DIR`";
-    Err(Failure::new(ErrorCode::Refused, message, hint))
+    Err(Failure::new(ErrorCode::RefusedForSafety, message, hint))
 }
 
 pub(super) fn source_name(text: &str) -> Result<SourceName, Failure> {
