@@ -63,7 +63,7 @@ pub struct ConfigArg {
 /// What to extract.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct ExtractArgs {
-    /// The archive, and the archives that it builds on
+    /// The archive; behind it the archives that it builds on, unless they lie in its folder
     #[arg(required = true, value_name = "ARCHIVE")]
     pub archives: Vec<PathBuf>,
     /// The folder to write to

@@ -1,9 +1,10 @@
-//! `carelogd extract`: recovery from an archive file alone, with no daemon, configuration or catalog.
+//! `carelogd extract`: recovery from archive files alone, with no daemon, configuration or catalog.
 //!
 //! It trusts nothing but checksums, writes only below the folder that it is given, and goes on past damage: what can be
 //! saved is saved, and what cannot is named.
 
 mod selection;
+mod set;
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 pub use self::selection::SelectionError;
+pub use self::set::NotNeeded;
 
 use self::selection::Selection;
 use crate::archive::escape::{escape, visible};
@@ -38,17 +40,19 @@ pub enum Outcome {
 #[error("{} is not empty; name a new or an empty folder with --to", .0.display())]
 pub struct Occupied(PathBuf);
 
-/// Extracts `archives` to the folder `to`, or lists them on stdout when there is none. Of everything in them, or of the
-/// members and folders that `named` names.
+/// Extracts the first of `archives` to the folder `to`, or lists it on stdout when there is none: everything in it, or the
+/// members and folders that `named` names. What it needs of other archives comes from those named behind it, and from
+/// those in its folder.
 ///
 /// # Errors
-/// [`SelectionError`], [`Occupied`], and whatever else keeps it from extracting anything.
+/// [`SelectionError`], [`Occupied`], [`NotNeeded`], and whatever else keeps it from extracting anything.
 pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyhow::Result<Outcome> {
-    let [path] = archives else {
-        bail!("every archive of this version stands alone: name exactly one");
-    };
-    let file = File::open(path).with_context(|| format!("{}", path.display()))?;
-    let archive = ArchiveReader::open(file).with_context(|| format!("{}", path.display()))?;
+    let [path, others @ ..] = archives else { bail!("no archive is named") };
+    let archive = set::open(path, others)?;
+    for id in archive.missing_archives() {
+        let shown = path.display();
+        say(&format!("missing: the archive of backup {id}; put it into the folder of {shown}, or name it behind it"));
+    }
     let selection = Selection::find(&archive, named).with_context(|| format!("{}", path.display()))?;
     match to {
         None => list(&archive, &selection),
@@ -60,7 +64,11 @@ pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyho
 #[must_use]
 pub fn is_damage(error: &anyhow::Error) -> bool {
     let is_damage = |error: &ReadError| {
-        matches!(error, ReadError::NotAnArchive(_) | ReadError::Damaged(_) | ReadError::MissingChunk(_))
+        match error {
+            ReadError::NotAnArchive(_) | ReadError::Damaged(_) => true,
+            ReadError::MissingChunk(_) | ReadError::MissingArchive { .. } => true,
+            ReadError::Io(_) | ReadError::TooNew(_) => false,
+        }
     };
     match error.downcast_ref::<StageError>() {
         Some(StageError::Damaged { .. }) => true,
@@ -122,6 +130,11 @@ fn extract(archive: &ArchiveReader, selection: &Selection, to: &Path) -> anyhow:
     Ok(conclude(archive, to, &report))
 }
 
+fn say(line: &str) {
+    // Whoever closed stderr does not want to know.
+    drop(writeln!(io::stderr().lock(), "{}", visible(line.chars())));
+}
+
 /// The folder to write to, made where it is absent.
 fn open_empty(to: &Path) -> anyhow::Result<File> {
     let shown = to.display();
@@ -135,17 +148,14 @@ fn open_empty(to: &Path) -> anyhow::Result<File> {
 
 fn conclude(archive: &ArchiveReader, to: &Path, report: &ExtractReport) -> Outcome {
     let restore_point = archive.restore_point();
-    let mut out = io::stderr().lock();
     let damaged = &report.damaged;
-    // Whoever closed stderr does not want to know.
-    let mut say = |line: String| drop(writeln!(out, "{}", visible(line.chars())));
     for damage in damaged {
-        say(format!("damaged, left out: {}: {}", damage.member, damage.reason));
+        say(&format!("damaged, left out: {}: {}", damage.member, damage.reason));
     }
     for warning in &report.warnings {
-        say(format!("warning: {warning}"));
+        say(&format!("warning: {warning}"));
     }
-    say(format!(
+    say(&format!(
         "{} files, {} folders, {} others from backup {} of {} are in {}",
         report.files,
         report.directories,

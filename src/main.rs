@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use carelogd::cli::{self, Cli, Command, Exit, ExtractArgs};
 use carelogd::config::{self, Config, ConfigErrors};
-use carelogd::extract::{self, Occupied, Outcome, SelectionError};
+use carelogd::extract::{self, NotNeeded, Occupied, Outcome, SelectionError};
 use carelogd::quickstart::{self, Ending};
 use carelogd::signals::Shutdown;
 use carelogd::{daemon, logging};
@@ -58,6 +58,9 @@ fn explain(error: &anyhow::Error) -> Exit {
     }
     if let Some(SelectionError::Unknown(_)) = error.downcast_ref() {
         return Exit::NotFound;
+    }
+    if error.is::<NotNeeded>() {
+        return Exit::Usage;
     }
     if error.is::<Occupied>() {
         return Exit::Refused;

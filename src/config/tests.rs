@@ -111,6 +111,7 @@ fn every_value_of_the_file_is_taken_over() {
         compression_level = 9
         threads = 0x10
         min_free = "10GB"
+        full_every = "30d"
         keep_replaced = "36h"
         [objectives]
         rpo = "7d"
@@ -149,6 +150,7 @@ fn every_value_of_the_file_is_taken_over() {
         compression: Compression::Gzip { level: 9 },
         threads: 16,
         min_free: MinFree::Bytes(10_000_000_000),
+        full_every: Some(Duration::from_hours(30 * 24)),
         keep_replaced: Duration::from_hours(36),
     };
     assert_eq!(config.backup, backup);

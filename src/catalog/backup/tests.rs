@@ -136,3 +136,52 @@ fn a_rebuild_adds_what_is_unknown_and_changes_nothing_else() {
     let all = BackupFilter { all: true, ..BackupFilter::default() };
     assert_eq!(catalog.list_backups(&all).unwrap(), [backup(2), known]);
 }
+
+/// Backup `n`, which needs the archives of `needs`.
+fn on(n: u32, needs: &[u32]) -> BackupRecord {
+    let needs = needs.iter().map(|other| backup_id(*other)).collect();
+    BackupRecord { needs, mode: Mode::Incremental, ..backup(n) }
+}
+
+#[test]
+fn what_a_backup_needs_is_kept_in_its_order_and_who_needs_it_can_be_asked() {
+    let (catalog, _dir) = filled([backup(1), on(2, &[1]), on(3, &[2, 1])]);
+    assert_eq!(catalog.backup(backup_id(3)).unwrap().needs, [2, 1].map(backup_id));
+    assert_eq!(catalog.list_backups(&BackupFilter::default()).unwrap()[0].needs, [2, 1].map(backup_id));
+    assert_eq!(catalog.find_backup("latest").unwrap().needs, [2, 1].map(backup_id));
+    assert_eq!(catalog.needed_by(backup_id(1)).unwrap(), [3, 2].map(backup_id));
+    assert_eq!(catalog.needed_by(backup_id(3)).unwrap(), []);
+}
+
+#[test]
+fn a_backup_that_another_needs_is_not_forgotten() {
+    let (catalog, _dir) = filled([backup(1), on(2, &[1])]);
+    let refused = catalog.remove_backup(backup_id(1), &entry("backup.delete")).unwrap_err();
+    assert!(matches!(refused, CatalogError::Needed { by, .. } if by == backup_id(2)), "{refused}");
+    catalog.remove_backup(backup_id(2), &entry("backup.delete")).unwrap();
+    catalog.remove_backup(backup_id(1), &entry("backup.delete")).unwrap();
+    assert_eq!(catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() }).unwrap(), []);
+}
+
+#[test]
+fn a_retained_backup_needs_nothing_and_goes_when_nobody_needs_it() {
+    let (catalog, _dir) = filled([backup(1), on(2, &[1]), on(3, &[2])]);
+    let unneeded = || ids(&catalog.unneeded_backups().unwrap());
+    catalog.retain_backup(backup_id(2), &entry("backup.delete")).unwrap();
+    let retained = catalog.backup(backup_id(2)).unwrap();
+    assert_eq!((retained.state, retained.needs), (BackupState::Retained, Vec::new()));
+    assert_eq!(catalog.needed_by(backup_id(1)).unwrap(), []);
+    assert_eq!(unneeded(), [], "the third needs it");
+    catalog.remove_backup(backup_id(3), &entry("backup.delete")).unwrap();
+    assert_eq!(unneeded(), [backup_id(2)]);
+    let nobody = catalog.retain_backup(backup_id(9), &entry("backup.delete")).unwrap_err();
+    assert!(matches!(nobody, CatalogError::NoSuchBackup(_)), "{nobody}");
+}
+
+#[test]
+fn a_verification_that_fails_leaves_a_retained_backup_retained() {
+    let (catalog, _dir) = filled([BackupRecord { state: BackupState::Retained, ..backup(1) }]);
+    catalog.set_verified(backup_id(1), time(9), VerifyResult::Failed, &entry("backup.verify")).unwrap();
+    let retained = catalog.backup(backup_id(1)).unwrap();
+    assert_eq!((retained.state, retained.verify_result), (BackupState::Retained, Some(VerifyResult::Failed)));
+}
