@@ -14,6 +14,7 @@ mod floors;
 mod golden;
 mod harness;
 mod hostile;
+mod incremental;
 mod interop;
 mod obstacles;
 mod packaging;
