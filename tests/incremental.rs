@@ -93,12 +93,12 @@ impl Picture {
         picture
     }
 
-    /// What `carelogd extract` makes of an archive and those beside it.
+    /// What `carelogd extract` makes of an archive and those beside it. By path, for then it does not wait for the disk.
     #[track_caller]
     fn extracted(world: &World, archive: &Path) -> Self {
         let target = world.path("extracted");
         let (archive, to) = (archive.to_str().unwrap(), target.to_str().unwrap());
-        world.carelogd(&["extract", archive, "--to", to]).expect_code(0);
+        world.carelogd(&["extract", archive, "--to", to, "--path", "data.json", "--path", "studies"]).expect_code(0);
         let picture = Self::at(&target.join("data.json"), &target.join("studies"));
         fs::remove_dir_all(target).unwrap();
         picture

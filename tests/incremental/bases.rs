@@ -63,6 +63,8 @@ fn a_base_of_the_base_that_is_missing_counts_as_much_as_the_base_itself() {
 #[test]
 fn an_archive_that_is_known_to_be_damaged_is_built_on_by_nobody() {
     let world = world_of(30);
+    // So that one byte is one chunk.
+    world.edit_config("[backup]", "[backup]\ncompression = \"none\"");
     let _daemon = world.start();
     let first = backup(&world);
     // A chunk that the second day does not have any more.
