@@ -20,8 +20,6 @@
 
 mod reader;
 mod record;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 use std::fs::File;
