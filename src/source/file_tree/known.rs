@@ -214,7 +214,8 @@ impl Reading<'_> {
                     Outline::parse(&line[..end]).map_err(|bad| ReadError::Damaged(format!("the manifest: {bad}")))?;
                 if !outline.path.starts_with(prefix) {
                     if *outline.path > *prefix {
-                        return Ok(self.hand_over());
+                        self.hand_over();
+                        return Ok(());
                     }
                     continue;
                 }
