@@ -12,8 +12,8 @@ use carelogd::clock::Clock;
 use carelogd::model::{BackupId, Class, JobId, Mode, Requester, Scope, SourceName};
 use carelogd::progress::Progress;
 use carelogd::source::{
-    FileTree, FileTreeOptions, Generation, JsonFile, RecordedSwap, SafetyBackup, Source, SourceError, StageError,
-    StageRequest, Staged, SwapMethod, SwapRecord,
+    FileTree, FileTreeOptions, Generation, JsonFile, RecordedSwap, SafetyBackup, SnapshotRequest, Source, SourceError,
+    StageError, StageRequest, Staged, SwapMethod, SwapRecord,
 };
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 

@@ -115,6 +115,11 @@ impl From<SnapshotError> for JobError {
         match error {
             SnapshotError::Source(error) => error.into(),
             SnapshotError::Write(error) => error.into(),
+            SnapshotError::Base { .. } => failure(
+                ErrorCode::Corruption,
+                error,
+                "`backup --full` builds on no other; `verify` says what else is hurt",
+            ),
             SnapshotError::Cancelled(cancelled) => cancelled.into(),
         }
     }

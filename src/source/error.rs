@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::postgres::PostgresError;
 use crate::archive::{ReadError, WriteError};
-use crate::model::Sha256;
+use crate::model::{BackupId, Sha256};
 use crate::progress::Cancelled;
 
 /// What is wrong with a source itself.
@@ -102,6 +102,14 @@ pub enum SnapshotError {
     /// The archive is at fault.
     #[error(transparent)]
     Write(WriteError),
+    /// The restore point that it was to build on is at fault: a full would succeed, and another incremental would fail too.
+    #[error("the manifest of the backup {id}, on which this one builds, cannot be read: {error}")]
+    Base {
+        /// Of the restore point.
+        id: BackupId,
+        /// How it failed.
+        error: ReadError,
+    },
     /// Cancelled.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

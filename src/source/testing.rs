@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::attributes::{Carrier, XattrReader};
-use super::{RecordedSwap, RootSwap, Source, StageRequest, Staged};
+use super::{RecordedSwap, RootSwap, SnapshotRequest, Source, StageRequest, Staged};
 use crate::archive::metadata::FORMAT_VERSION;
 use crate::archive::{ArchiveReader, ArchiveWriter, Codec, Metadata, SourceSummary, WriterOptions};
 use crate::model::{BackupId, Class, JobId, Mode, Requester, Scope, Sha256, SourceName};
@@ -38,13 +38,25 @@ pub(super) fn archive_by(
 ) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
     // The open file outlives the folder.
-    Arc::new(ArchiveReader::open(write_archive(&folder, Codec::Zstd(1), sources, fill)).unwrap())
+    Arc::new(ArchiveReader::open(write_archive(&folder, Codec::Zstd(1), &[], sources, fill)).unwrap())
+}
+
+/// An incremental archive that builds on `base`, to be read with `archives`.
+pub(super) fn archive_on(
+    base: Option<&Arc<ArchiveReader>>,
+    archives: &[Arc<ArchiveReader>],
+    sources: &[&dyn Source],
+    fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
+) -> Arc<ArchiveReader> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write_archive(&folder, Codec::Zstd(1), base.map_or(&[], std::slice::from_ref), sources, fill);
+    Arc::new(ArchiveReader::open(file).unwrap().with_bases(archives.to_vec()).unwrap())
 }
 
 /// An uncompressed backup of `source` in which the first occurrence of `content` has one bit turned.
 pub(super) fn damaged_backup_of(source: &dyn Source, content: &[u8]) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
-    let file = write_archive(&folder, Codec::None, &[source], |writer| {
+    let file = write_archive(&folder, Codec::None, &[], &[source], |writer| {
         vec![source.snapshot(writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary]
     });
     let bytes = std::fs::read(folder.path().join("archive")).unwrap();
@@ -56,11 +68,12 @@ pub(super) fn damaged_backup_of(source: &dyn Source, content: &[u8]) -> Arc<Arch
 fn write_archive(
     folder: &tempfile::TempDir,
     codec: Codec,
+    bases: &[Arc<ArchiveReader>],
     sources: &[&dyn Source],
     fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
 ) -> File {
     let file = File::options().create_new(true).read(true).write(true).open(folder.path().join("archive")).unwrap();
-    let options = WriterOptions { codec, threads: 2, spool_dir: folder.path().to_owned(), bases: Vec::new() };
+    let options = WriterOptions { codec, threads: 2, spool_dir: folder.path().to_owned(), bases: bases.to_vec() };
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         id: BackupId::generate(),

@@ -20,8 +20,11 @@ pub(super) enum Scenario {
     Delete,
 }
 
-/// The writing of a backup, from its first byte to its name.
-const WRITING: [&str; 10] = [
+/// Where what was seen of the trees is about to be kept, when the backup has its name. It can do without.
+pub(super) const KEEPING_SEEN: &str = "fsio.synced_temporary";
+
+/// The writing of a backup, from its first byte to its name, and behind that.
+const WRITING: [&str; 11] = [
     "backup.created",
     "backup.source_read",
     "backup.source_read",
@@ -32,6 +35,7 @@ const WRITING: [&str; 10] = [
     "fsio.renamed_temporary",
     "store.wrote_checksum",
     "fsio.published",
+    KEEPING_SEEN,
 ];
 
 impl Scenario {

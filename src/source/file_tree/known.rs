@@ -57,7 +57,7 @@ struct Batch {
 
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("the manifest of the backup that this one builds on cannot be read: {0}")]
+    #[error("the manifest of the last backup: {0}")]
     Base(#[from] ReadError),
     #[error("what was seen last: {0}")]
     Seen(#[from] Unusable),
@@ -74,7 +74,7 @@ pub(super) struct KnownEntries {
     owners: Vec<Option<(u32, u32)>>,
     names: Owners,
     thread: Option<JoinHandle<()>>,
-    warning: Option<String>,
+    error: Option<ReadError>,
 }
 
 impl KnownEntries {
@@ -100,7 +100,7 @@ impl KnownEntries {
             owners: Vec::new(),
             names: Owners::default(),
             thread: Some(thread),
-            warning: None,
+            error: None,
         })
     }
 
@@ -137,9 +137,10 @@ impl KnownEntries {
             && self.owners.get(known.owner).copied().flatten() == Some((facts.uid, facts.gid))
     }
 
-    /// What a person should know of it at the end.
-    pub(super) fn take_warning(&mut self) -> Option<String> {
-        self.warning.take()
+    /// Why the last backup's manifest could not be read to its end. No backup may build on it then: what is unchanged in
+    /// there would be as unreadable in the next one.
+    pub(super) fn take_error(&mut self) -> Option<ReadError> {
+        self.error.take()
     }
 
     fn fetch(&mut self, path: &[u8]) -> bool {
@@ -155,9 +156,11 @@ impl KnownEntries {
                 true
             }
             Err(trouble) => {
-                tracing::warn!("from {} on everything is read again: {trouble}", shown(path));
-                if let Trouble::Base(_) = trouble {
-                    self.warning = Some(format!("{trouble}; from {} on everything was read again", shown(path)));
+                match trouble {
+                    Trouble::Base(error) => self.error = Some(error),
+                    Trouble::Seen(error) => {
+                        tracing::warn!(%error, "what was seen last is of no use: from {} on all is read", shown(path));
+                    }
                 }
                 self.batches = None;
                 false
@@ -211,7 +214,8 @@ impl Reading<'_> {
                     Outline::parse(&line[..end]).map_err(|bad| ReadError::Damaged(format!("the manifest: {bad}")))?;
                 if !outline.path.starts_with(prefix) {
                     if *outline.path > *prefix {
-                        return Ok(self.hand_over());
+                        self.hand_over();
+                        return Ok(());
                     }
                     continue;
                 }

@@ -28,7 +28,7 @@ use super::links::Links;
 use super::open::Opener;
 use super::take_over::{Expected, Hashed, Notes};
 use super::walk::{Step, Walk, WalkOptions};
-use crate::archive::{MemberContent, Meta, OutlineKind, Segment, Special, WriteError};
+use crate::archive::{MemberContent, Meta, OutlineKind, ReadError, Segment, Special, WriteError};
 use crate::model::BackupId;
 use crate::progress::Progress;
 
@@ -58,6 +58,9 @@ pub(super) fn snapshot(
     let mut opener = Opener::new();
     loop {
         progress.check_cancelled()?;
+        if let (Some(base), Some(error)) = (request.base, snapshot.base_error()) {
+            return Err(SnapshotError::Base { id: base.id(), error });
+        }
         match walk.next() {
             Ok(Some(step)) => snapshot.take(step, &mut opener)?,
             Ok(None) => break,
@@ -383,10 +386,11 @@ impl<'a> Snapshot<'a> {
         self.warnings.push(format!("{}: {what} could not be read and is not in this backup: {error}", shown(path)));
     }
 
-    fn finish(mut self, tree: &FileTree) -> SnapshotTaken {
-        if let Some(warning) = self.known.as_mut().and_then(KnownEntries::take_warning) {
-            self.warnings.push(warning);
-        }
+    fn base_error(&mut self) -> Option<ReadError> {
+        self.known.as_mut().and_then(KnownEntries::take_error)
+    }
+
+    fn finish(self, tree: &FileTree) -> SnapshotTaken {
         let seen = self.notes.and_then(|notes| {
             notes
                 .writer

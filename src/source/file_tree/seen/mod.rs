@@ -20,6 +20,8 @@
 
 mod reader;
 mod record;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::File;

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::Digest as _;
 
 use super::record::{LONGEST_RECORD, Last, Seen};
-use super::{DIGEST_LENGTH, HEADER_LENGTH, Header, MAGIC, VERSION};
+use super::{DIGEST_LENGTH, HEADER_LENGTH, Header, MAGIC};
 use crate::model::Sha256;
 
 /// So much is read at once. Larger than any record.
@@ -62,7 +62,6 @@ impl SeenReader {
                 return Err(otherwise);
             }
         }
-        let _understood = VERSION;
         let last = Last::before_first(expected.root.device);
         Ok(Self { file, unread, buffer: Vec::with_capacity(BUFFER_BYTES), at: 0, last, current: None })
     }

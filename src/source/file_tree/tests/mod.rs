@@ -1,6 +1,7 @@
 //! Trees read, laid out, swapped and put back, with real files.
 
 mod extraction;
+mod incremental;
 mod restore;
 mod reuse;
 mod round_trip;

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use super::{tree, zoo};
 use crate::progress::Progress;
-use crate::source::Source as _;
 use crate::source::file_tree::extract::{ExtractOptions, Extraction};
 use crate::source::testing::{archive_by, assert_same_tree, backup_of, image, whole};
+use crate::source::{SnapshotRequest, Source as _};
 
 #[test]
 fn a_tree_with_every_kind_of_file_comes_back_with_everything_about_it() {

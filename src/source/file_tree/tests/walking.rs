@@ -7,10 +7,11 @@ use std::path::Path;
 
 use super::{tree, zoo};
 use crate::archive::{MemberContent, Meta, Segment, SourceSummary, Special, WriteError};
+use crate::model::BackupId;
 use crate::progress::Progress;
 use crate::source::file_tree::snapshot::snapshot;
 use crate::source::sink::Sink;
-use crate::source::{Source as _, SourceError};
+use crate::source::{SnapshotRequest, Source as _, SourceError};
 
 /// Told the path of every member as it is being recorded.
 type Meddle<'a> = Box<dyn FnMut(&str) + 'a>;
@@ -54,6 +55,10 @@ impl Sink for Recorder<'_> {
         Ok(())
     }
 
+    fn add_unchanged_line(&mut self, path: &[u8], _line: &[u8], _stored: Option<u64>) -> Result<(), WriteError> {
+        panic!("there is no backup from which {} could be taken over", path.escape_ascii());
+    }
+
     fn add_file(
         &mut self,
         path: &[u8],
@@ -92,7 +97,8 @@ impl Sink for Recorder<'_> {
 }
 
 fn record(root: &Path, exclude: &[&str], recorder: &mut Recorder<'_>) -> SourceSummary {
-    snapshot(&tree(root, exclude), recorder, &Progress::default()).unwrap()
+    let request = SnapshotRequest::default();
+    snapshot(&tree(root, exclude), recorder, BackupId::generate(), &request, &Progress::default()).unwrap().summary
 }
 
 #[test]

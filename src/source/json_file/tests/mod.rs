@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::model::Sha256;
 use crate::progress::Progress;
 use crate::source::testing::{archive_by, backup_of, name, roots_of, whole};
-use crate::source::{Source as _, SourceError, StageError};
+use crate::source::{SnapshotRequest, Source as _, SourceError, StageError};
 
 fn source(path: &Path, exclude: &[&str]) -> JsonFile {
     let exclude = exclude.iter().map(|&rule| rule.to_owned()).collect();
