@@ -160,6 +160,9 @@ pub struct ArchiveWriter {
     held: Held,
 }
 
+/// So many marks are sent on with a frame that is not full: files whose content lies elsewhere fill none.
+const MOST_MARKS: usize = 8192;
+
 /// The frame that is being filled.
 #[derive(Debug)]
 struct Frame {
@@ -325,7 +328,8 @@ impl ArchiveWriter {
     }
 
     fn flush_when_full(&mut self) -> Result<(), WriteError> {
-        let is_full = self.frame.raw.bytes().len() >= FRAME_TARGET || self.frame.lines_bytes >= LINES_TARGET;
+        let Frame { raw, marks, lines_bytes, .. } = &self.frame;
+        let is_full = raw.bytes().len() >= FRAME_TARGET || *lines_bytes >= LINES_TARGET || marks.len() >= MOST_MARKS;
         if is_full { self.flush() } else { Ok(()) }
     }
 

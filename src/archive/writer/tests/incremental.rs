@@ -106,7 +106,7 @@ fn moved_and_copied_files_cost_nothing_but_their_lines() {
     let mut after: Files =
         before.iter().map(|(path, content)| (path.replace("/f", "/moved"), content.clone())).collect();
     let fresh = Noise::new(32).bytes(6 << 20);
-    after.extend(named(&[("t/x1", &fresh), ("t/x2", &fresh), ("t/x3", &fresh[..20_000])]));
+    after.extend(named(&[("t/x1", &fresh), ("t/x2", &fresh), ("t/x3", &fresh[..20_000]), ("t/x4", &fresh[..20_000])]));
     let next = write_on(&full.reader_with(&[]), 1, |writer| add_tree(writer, &after));
     assert_eq!(contents(&next.reader_with(&[&full])), after.into_iter().collect::<BTreeMap<_, _>>());
     assert_eq!(new_bytes(&next), (6 << 20) + 20_000);
