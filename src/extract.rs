@@ -63,12 +63,10 @@ pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyho
 /// Whether it is the archive that keeps us from extracting anything: it is damaged, cut short, or none of ours.
 #[must_use]
 pub fn is_damage(error: &anyhow::Error) -> bool {
-    let is_damage = |error: &ReadError| {
-        match error {
-            ReadError::NotAnArchive(_) | ReadError::Damaged(_) => true,
-            ReadError::MissingChunk(_) | ReadError::MissingArchive { .. } => true,
-            ReadError::Io(_) | ReadError::TooNew(_) => false,
-        }
+    let is_damage = |error: &ReadError| match error {
+        ReadError::NotAnArchive(_) | ReadError::Damaged(_) => true,
+        ReadError::MissingChunk(_) | ReadError::MissingArchive { .. } => true,
+        ReadError::Io(_) | ReadError::TooNew(_) => false,
     };
     match error.downcast_ref::<StageError>() {
         Some(StageError::Damaged { .. }) => true,

@@ -25,6 +25,12 @@ fn backup(world: &World) -> String {
     job["backup_id"].as_str().unwrap().to_owned()
 }
 
+/// Takes a backup that builds on no other.
+#[track_caller]
+fn full_backup(world: &World) {
+    world.ctl(&["backup", "--full"]).expect_code(0);
+}
+
 /// The archive of the newest backup.
 fn newest_archive(world: &World) -> PathBuf {
     let shown = world.ctl(&["show", "latest", "--json"]).expect_code(0).json();

@@ -170,11 +170,7 @@ fn require_whole(record: &BackupRecord, archive: &ArchiveReader) -> Result<(), J
     Err(failure(ErrorCode::Corruption, message, ""))
 }
 
-fn candidate(
-    parts: &Parts,
-    source: &Arc<dyn Source>,
-    build_on: BuildOn,
-) -> Result<Option<BackupRecord>, JobError> {
+fn candidate(parts: &Parts, source: &Arc<dyn Source>, build_on: BuildOn) -> Result<Option<BackupRecord>, JobError> {
     let record = match build_on {
         BuildOn::Nothing => None,
         BuildOn::Only(id) => Some(parts.catalog.backup(id)?),

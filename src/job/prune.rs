@@ -190,13 +190,7 @@ fn require_unheld(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName
 }
 
 /// Enters a backup again whose archive could not be removed: what can be restored has to be listed.
-fn remember(
-    parts: &Parts,
-    backup: &BackupRecord,
-    name: &ArchiveName,
-    error: JobError,
-    actor: &Actor,
-) -> JobError {
+fn remember(parts: &Parts, backup: &BackupRecord, name: &ArchiveName, error: JobError, actor: &Actor) -> JobError {
     if let Err(StoreError::NotFound(_)) = parts.store.open(name) {
         return error;
     }

@@ -165,7 +165,8 @@ fn write(
     let partial = cx.parts.store.create(taking.class, metadata.created_at, settings.codec)?;
     failpoint::pass("backup.created")?;
     let spool_dir = partial.path().parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-    let options = WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: bases.archives() };
+    let options =
+        WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: bases.archives() };
     let mut writer = ArchiveWriter::create(partial.file()?, &options, metadata, cx.progress.clone())?;
     let mut summaries = Vec::with_capacity(sources.len());
     let mut seen = Vec::new();

@@ -43,8 +43,11 @@ fn what_is_published_can_be_listed_and_read(store: &dyn Store) {
     assert_eq!(store.list().unwrap(), []);
     let later = publish(store, time(1), b"later");
     let first = publish(store, time(0), b"first one");
-    let listed = [(&first, 9), (&later, 5)]
-        .map(|(name, size_bytes)| StoredArchive { name: name.clone(), size_bytes, is_retained: false });
+    let listed = [(&first, 9), (&later, 5)].map(|(name, size_bytes)| StoredArchive {
+        name: name.clone(),
+        size_bytes,
+        is_retained: false,
+    });
     assert_eq!(store.list().unwrap(), listed);
     let mut bytes = Vec::new();
     store.open(&first).unwrap().read_to_end(&mut bytes).unwrap();
@@ -96,7 +99,8 @@ fn what_is_held_is_not_removed(store: &dyn Store) {
 
 fn what_is_retained_is_listed_so_until_it_is_removed(store: &dyn Store) {
     let [retained, other] = [0, 1].map(|n| publish(store, time(n), b"x"));
-    let listed = || store.list().unwrap().into_iter().map(|stored| (stored.name, stored.is_retained)).collect::<Vec<_>>();
+    let listed =
+        || store.list().unwrap().into_iter().map(|stored| (stored.name, stored.is_retained)).collect::<Vec<_>>();
     store.retain(&retained).unwrap();
     store.retain(&retained).unwrap();
     assert_eq!(store.sweep().unwrap(), Vec::<String>::new());

@@ -24,7 +24,8 @@ impl Presence {
     /// was when it was last verified.
     #[must_use]
     pub fn states_of(&self, backups: &[BackupRecord]) -> Vec<BackupState> {
-        let by_id: HashMap<BackupId, Archive> = backups.iter().map(|backup| (backup.id, self.archive_of(backup))).collect();
+        let by_id: HashMap<BackupId, Archive> =
+            backups.iter().map(|backup| (backup.id, self.archive_of(backup))).collect();
         let archive = |id: &BackupId| by_id.get(id).copied().unwrap_or(Archive::Gone);
         let worst = |backup: &BackupRecord| backup.needs.iter().map(archive).chain([archive(&backup.id)]).max();
         backups.iter().map(|backup| self.state_of(backup, worst(backup).unwrap_or(Archive::Whole))).collect()

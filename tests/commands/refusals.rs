@@ -1,6 +1,6 @@
 //! What is refused, with its exit code, and nothing changed.
 
-use super::{backup, newest_archive};
+use super::{backup, full_backup, newest_archive};
 use crate::support::tree_diff::assert_same;
 use crate::support::wait::wait_until;
 use crate::support::{TreeImage, World};
@@ -31,7 +31,8 @@ fn a_backup_that_is_held_or_the_last_good_one_is_not_deleted() {
     let last = world.ctl(&["delete", &first, "-m", "mistake", "--yes"]).expect_code(9);
     assert!(last.stderr.contains("last good backup"), "{}", last.stderr);
 
-    backup(&world);
+    // One that does not build on the first.
+    full_backup(&world);
     world.ctl(&["hold", &first, "-m", "court order 17"]).expect_code(0);
     let held = world.ctl(&["delete", &first, "-m", "mistake", "--yes"]).expect_code(9);
     assert!(held.stderr.contains("court order 17") && held.stderr.contains("release"), "{}", held.stderr);

@@ -1,6 +1,6 @@
 //! `status`, and `status --check` with the exit codes of a monitoring plugin.
 
-use super::{backup, newest_archive};
+use super::{backup, full_backup, newest_archive};
 use crate::support::World;
 
 #[test]
@@ -34,7 +34,7 @@ fn check_tells_each_state_by_its_exit_code() {
     world.ctl(&["verify"]).expect_code(7);
     assert!(check().expect_code(2).stdout.contains("no usable backup"));
 
-    backup(&world);
+    full_backup(&world);
     let at_risk = check().expect_code(1);
     assert!(at_risk.stdout.contains("corrupt"), "{}", at_risk.stdout);
     daemon.stop();
@@ -101,11 +101,11 @@ fn every_backup_is_verified_whatever_is_wrong_with_the_others() {
     let unreadable = newest_archive(&world);
     std::fs::remove_file(&unreadable).unwrap();
     std::fs::create_dir(&unreadable).unwrap();
-    backup(&world);
+    full_backup(&world);
     let damaged = newest_archive(&world);
     let length = damaged.metadata().unwrap().len();
     std::fs::File::options().write(true).open(&damaged).unwrap().set_len(length - 1).unwrap();
-    backup(&world);
+    full_backup(&world);
     let result = world.ctl(&["verify", "--all", "--json"]).expect_code(7).json()["result"].clone();
     assert_eq!(result["summary"], "1 of 3 backups are sound");
     let found = result["damage"].to_string();

@@ -29,9 +29,7 @@ fn an_incremental_is_extracted_with_what_lies_beside_it_or_is_named_behind_it() 
     fs::rename(archive(&world, &second), &away).unwrap();
     let (away, renamed) = (away.to_str().unwrap(), elsewhere.join("renamed"));
     let to = world.path("to");
-    world
-        .carelogd(&["extract", away, renamed.to_str().unwrap(), "--to", to.to_str().unwrap()])
-        .expect_code(0);
+    world.carelogd(&["extract", away, renamed.to_str().unwrap(), "--to", to.to_str().unwrap()]).expect_code(0);
     live.assert_is(&Picture::at(&to.join("data.json"), &to.join("studies")));
 }
 

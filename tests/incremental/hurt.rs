@@ -36,7 +36,8 @@ fn a_damaged_chunk_names_every_restore_point_and_file_that_it_hurts() {
 
         let verified = world.ctl(&["verify", asked, "--json"]).expect_code(7).json();
 
-        let damage: Vec<_> = verified["result"]["damage"].as_array().unwrap().iter().map(|d| d.as_str().unwrap()).collect();
+        let damage: Vec<_> =
+            verified["result"]["damage"].as_array().unwrap().iter().map(|d| d.as_str().unwrap()).collect();
         let names = |backup: &serde_json::Value| {
             let hurt = format!("{}: hurt: {HURT}", backup["filename"].as_str().unwrap());
             damage.iter().any(|line| *line == hurt)

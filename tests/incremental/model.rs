@@ -25,7 +25,7 @@ const CRASHES: [&str; 9] = [
     "store.fsynced_archive",
     "store.wrote_checksum",
     "fsio.published",
-    "backup.keeping_seen",
+    "fsio.synced_temporary",
     "prune.retained",
     "prune.forgotten",
     "queue.record_end",

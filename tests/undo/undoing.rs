@@ -135,7 +135,8 @@ fn an_undo_needs_nothing_of_the_archive_for_what_was_kept_untouched() {
 
     let safety =
         world.ctl(&["job", "show", &restore, "--json"]).json()["safety_backup_id"].as_str().unwrap().to_owned();
-    let shown = world.ctl(&["show", &safety, "--json"]).expect_code(0).json();
+    // The safety backup builds on it.
+    let shown = world.ctl(&["show", &id, "--json"]).expect_code(0).json();
     let archive = world.backups().join(shown["filename"].as_str().unwrap());
     let mut bytes = fs::read(&archive).unwrap();
     let middle = bytes.len() / 2;

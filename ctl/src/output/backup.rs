@@ -18,7 +18,18 @@ pub(crate) fn table(backups: &[Backup], look: &Look) -> String {
         return "no backups".to_owned();
     }
     let header = [
-        "BACKUP", "CREATED", "AGE", "CLASS", "MODE", "SOURCES", "FILES", "SIZE", "NEEDS", "NEEDED BY", "VERIFIED", "STATE",
+        "BACKUP",
+        "CREATED",
+        "AGE",
+        "CLASS",
+        "MODE",
+        "SOURCES",
+        "FILES",
+        "SIZE",
+        "NEEDS",
+        "NEEDED BY",
+        "VERIFIED",
+        "STATE",
         "DESCRIPTION",
     ];
     look.table(

@@ -90,7 +90,8 @@ pub(super) fn backup_in(row: &Row<'_>) -> rusqlite::Result<BackupRecord> {
 
 /// Reads the backup's sources and the archives that it needs into it.
 pub(super) fn add_details(db: &Connection, backup: &mut BackupRecord) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached("SELECT archive_id FROM backup_archives WHERE backup_id = ?1 ORDER BY position")?;
+    let mut statement =
+        db.prepare_cached("SELECT archive_id FROM backup_archives WHERE backup_id = ?1 ORDER BY position")?;
     let needs = statement.query_map([backup.id.to_string()], |row| word(row, "archive_id"))?;
     backup.needs = needs.collect::<Result<_, _>>()?;
     let mut statement = db.prepare_cached("SELECT * FROM backup_sources WHERE backup_id = ?1 ORDER BY position")?;
