@@ -4,6 +4,7 @@
 //! full one and says so. Nothing here writes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -62,10 +63,10 @@ impl Bases {
         for source in sources {
             let Some(record) = candidate(parts, source, build_on)? else { continue };
             let id = record.id;
-            if !bases.opened.contains_key(&id) {
-                match Base::open(parts, record) {
-                    Ok(base) => bases.opened.insert(id, base),
-                    Err(Unusable { filename, why }) => return Ok(Self::none(&filename, &why)),
+            if let Entry::Vacant(vacant) = bases.opened.entry(id) {
+                match Base::open(parts, &record) {
+                    Ok(base) => vacant.insert(base),
+                    Err(why) => return Ok(Self::none(&record.filename, &why)),
                 };
             }
             bases.of_sources.insert(source.name().clone(), id);
@@ -127,22 +128,16 @@ impl Bases {
     }
 }
 
-/// A restore point that cannot be built on.
-struct Unusable {
-    filename: String,
-    why: String,
-}
-
 impl Base {
-    fn open(parts: &Parts, record: BackupRecord) -> Result<Self, Unusable> {
-        let filename = record.filename.clone();
+    /// Opens it, or says why it cannot be built on.
+    fn open(parts: &Parts, record: &BackupRecord) -> Result<Self, String> {
         let opened = archives::lease(parts, record.id).and_then(|(record, lease)| {
             require_sound(parts, &record)?;
             let archive = archives::open_restore_point(parts, &record)?;
             require_whole(&record, &archive)?;
             Ok(Self { record, archive, _lease: lease })
         });
-        opened.map_err(|error| Unusable { filename, why: error.message })
+        opened.map_err(|error| error.message)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     let written = match attempt(&bases) {
         Ok(written) => written,
         Err(error) => {
-            bases = none_if_damaged(cx, &bases, error)?;
+            bases = none_if_damaged(cx, &bases, &error)?;
             attempt(&bases)?
         }
     };
@@ -80,7 +80,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
 }
 
 /// After a backup has failed: no bases, if they are to blame for it; otherwise the error.
-fn none_if_damaged(cx: &JobContext<'_>, bases: &Bases, error: JobError) -> Result<Bases, JobError> {
+fn none_if_damaged(cx: &JobContext<'_>, bases: &Bases, error: &JobError) -> Result<Bases, JobError> {
     cx.progress.check_cancelled()?;
     let none = bases.none_if_damaged(cx.progress).ok_or_else(|| error.clone())?;
     tracing::warn!(job_id = %cx.job.id, "begun again as a full: {}", error.message);

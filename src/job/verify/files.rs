@@ -43,7 +43,7 @@ impl Files {
         cx.progress.expect(bytes, backup.files);
         for file in unread {
             let found = match self.open(cx, &file)? {
-                Ok((archive, checksums)) => self.read_opened(cx, &archive, checksums, threads)?,
+                Ok((archive, checksums)) => self.read_opened(cx, &archive, &checksums, threads)?,
                 Err(found) => found,
             };
             self.found.insert(file.id, found);
@@ -66,7 +66,7 @@ impl Files {
         &mut self,
         cx: &JobContext<'_>,
         archive: &ArchiveReader,
-        checksums: Checksums,
+        checksums: &Checksums,
         threads: usize,
     ) -> Result<Found, JobError> {
         let report = match verify_file(archive, checksums.expected(), threads, cx.progress) {
