@@ -91,12 +91,20 @@ fn delete(cx: &JobContext<'_>, id: BackupId, reason: &str) -> Result<Deleted, Jo
 
 /// The store first: what was deleted must not come back with a catalog that is rebuilt.
 fn retain(cx: &JobContext<'_>, backup: &BackupRecord, name: &ArchiveName, entry: &Entry) -> Result<(), JobError> {
-    match cx.parts.store.retain(name) {
-        Ok(()) | Err(StoreError::NotFound(_)) => {}
-        Err(error) => return Err(error.into()),
+    let marked = match cx.parts.store.set_retained(name, true) {
+        Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
+        Err(error) => Err(JobError::from(error)),
+    };
+    let retained = marked.and_then(|()| {
+        failpoint::pass("prune.retained")?;
+        Ok(cx.parts.catalog.retain_backup(backup.id, entry)?)
+    });
+    if retained.is_err()
+        && let Err(error) = cx.parts.store.set_retained(name, false)
+    {
+        tracing::warn!(backup_id = %backup.id, %error, "{name} was not deleted, but the next start will do it");
     }
-    failpoint::pass("prune.retained")?;
-    Ok(cx.parts.catalog.retain_backup(backup.id, entry)?)
+    retained
 }
 
 /// Removes an archive that nobody needs, and all that is known of it.

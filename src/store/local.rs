@@ -225,10 +225,10 @@ impl Store for LocalStore {
         sidecar::write_holds(&self.path_of(name, sidecar::HOLD), holds)
     }
 
-    fn retain(&self, name: &ArchiveName) -> Result<(), StoreError> {
+    fn set_retained(&self, name: &ArchiveName, is_retained: bool) -> Result<(), StoreError> {
         self.check()?;
         self.require_archive(name)?;
-        sidecar::write_retained(&self.path_of(name, sidecar::RETAINED))
+        sidecar::write_retained(&self.path_of(name, sidecar::RETAINED), is_retained)
     }
 
     fn space(&self) -> Result<Space, StoreError> {

@@ -92,12 +92,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::NotFound`], or another.
     fn set_holds(&self, name: &ArchiveName, holds: &[Hold]) -> Result<(), StoreError>;
 
-    /// Notes beside the archive that its restore point was deleted and it stays only because others need content of it.
-    /// So it is not taken for a backup again when the catalog is lost. [`Store::list`] tells it.
+    /// Notes beside the archive that its restore point was deleted and it stays only because others need content of it, or
+    /// takes that back. So it is not taken for a backup again when the catalog is lost. [`Store::list`] tells it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], or another.
-    fn retain(&self, name: &ArchiveName) -> Result<(), StoreError>;
+    fn set_retained(&self, name: &ArchiveName, is_retained: bool) -> Result<(), StoreError>;
 
     /// How much room there is.
     ///
@@ -120,7 +120,7 @@ pub struct StoredArchive {
     pub name: ArchiveName,
     /// Its size in bytes.
     pub size_bytes: u64,
-    /// Whether it stays only for others ([`Store::retain`]).
+    /// Whether it stays only for others ([`Store::set_retained`]).
     pub is_retained: bool,
 }
 

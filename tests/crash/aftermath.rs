@@ -29,15 +29,21 @@ pub(super) fn ended_job(stage: &Stage) -> Option<Value> {
     })
 }
 
-/// The store holds the listed backups, each with its checksum, and nothing else; each is sound; the audit chain holds.
+/// The store holds the listed backups, each with its checksum, and nothing else; each is sound, or retained because
+/// another needs it; the audit chain holds.
 #[track_caller]
 pub(super) fn assert_consistent(world: &World) {
     let backups = backups(world);
     let mut expected = BTreeSet::from([".carelog-store".to_owned()]);
     for backup in &backups {
-        assert_eq!(backup["state"], "available", "{backup:#}");
         let name = backup["filename"].as_str().unwrap();
         expected.extend([name.to_owned(), format!("{name}.sha256")]);
+        if backup["state"] == "retained" {
+            assert_ne!(backup["needed_by"], serde_json::json!([]), "{backup:#}");
+            expected.insert(format!("{name}.retained"));
+        } else {
+            assert_eq!(backup["state"], "available", "{backup:#}");
+        }
     }
     assert_eq!(world.store_files().into_iter().collect::<BTreeSet<_>>(), expected);
     if !backups.is_empty() {

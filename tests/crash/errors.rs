@@ -69,6 +69,18 @@ fn run_with_an_error(stage: &Stage, passage: Passage) -> (Daemon<'_>, Answer) {
     (daemon, answer)
 }
 
+#[test]
+fn deleting_what_another_needs_is_done_or_not_done_whatever_error_comes() {
+    for passage in passages(Scenario::Retain) {
+        let stage = Stage::set(Scenario::Retain);
+        let (_daemon, answer) = run_with_an_error(&stage, passage);
+        let states: Vec<_> = backups(&stage.world).iter().map(|backup| backup["state"].clone()).collect();
+        let first = if answer.code == 0 { "retained" } else { "available" };
+        assert_eq!(states, ["available", first], "{passage:?}: {answer:?}");
+        assert_goes_on(&stage);
+    }
+}
+
 /// Without a restart everything is in order, and the next backup succeeds.
 #[track_caller]
 fn assert_goes_on(stage: &Stage) {

@@ -37,6 +37,21 @@ fn a_daemon_killed_at_any_point_of_a_removal_has_the_backup_wholly_or_not_at_all
     }
 }
 
+#[test]
+fn a_daemon_killed_at_any_point_of_deleting_what_another_needs_has_deleted_it_or_not_and_loses_nothing() {
+    let marked = index_of(Scenario::Retain, "fsio.renamed_temporary", 1);
+    for passage in passages(Scenario::Retain) {
+        let stage = Stage::set(Scenario::Retain);
+        let _daemon = kill_and_start_again(&stage, passage);
+        let states: Vec<_> = backups(&stage.world).iter().map(|backup| backup["state"].clone()).collect();
+        if let Some(index) = passage.index {
+            let first = if index < marked { "available" } else { "retained" };
+            assert_eq!(states, ["available", first], "{passage:?}");
+        }
+        assert_goes_on(&stage.world);
+    }
+}
+
 /// Runs the scenario up to the passage, and starts the next daemon. Judges what that makes of the job.
 #[track_caller]
 fn kill_and_start_again(stage: &Stage, passage: Passage) -> Daemon<'_> {

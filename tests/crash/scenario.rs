@@ -18,6 +18,8 @@ pub(super) enum Scenario {
     Backup,
     /// The removal of one backup of two.
     Delete,
+    /// The deletion of a backup whose archive another needs.
+    Retain,
 }
 
 /// Where what was seen of the trees is about to be kept, when the backup has its name. It can do without.
@@ -46,6 +48,9 @@ impl Scenario {
                 [&["fsio.wrote_temporary", "fsio.renamed_temporary"][..], &WRITING, &["queue.record_end"]].concat()
             }
             Self::Delete => vec!["prune.forgotten", "fsio.unlinked", "fsio.unlinked", "queue.record_end"],
+            Self::Retain => {
+                vec!["fsio.wrote_temporary", "fsio.renamed_temporary", "prune.retained", "queue.record_end"]
+            }
         }
     }
 
@@ -56,7 +61,7 @@ impl Scenario {
     const fn commits(self) -> usize {
         match self {
             Self::Backup => 5 + 5,
-            Self::Delete => 3 + 5 + 1,
+            Self::Delete | Self::Retain => 3 + 5 + 1,
         }
     }
 
@@ -64,7 +69,7 @@ impl Scenario {
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Backup => "backup",
-            Self::Delete => "prune",
+            Self::Delete | Self::Retain => "prune",
         }
     }
 }
@@ -84,9 +89,11 @@ impl Stage {
         let backup = (scenario != Scenario::Backup).then(|| {
             let daemon = world.start();
             let wanted = take_backup(&world);
-            if scenario == Scenario::Delete {
+            match scenario {
+                Scenario::Backup => {}
                 // One that does not build on the other.
-                world.ctl(&["backup", "--full"]).expect_code(0);
+                Scenario::Delete => drop(world.ctl(&["backup", "--full"]).expect_code(0)),
+                Scenario::Retain => drop(take_backup(&world)),
             }
             daemon.stop();
             wanted
@@ -100,7 +107,9 @@ impl Stage {
         let backup = self.backup.as_deref().unwrap_or_default();
         match self.scenario {
             Scenario::Backup => self.world.ctl(&["backup", "--json"]),
-            Scenario::Delete => self.world.ctl(&["delete", backup, "-m", "no longer needed", "--yes", "--json"]),
+            Scenario::Delete | Scenario::Retain => {
+                self.world.ctl(&["delete", backup, "-m", "no longer needed", "--yes", "--json"])
+            }
         }
     }
 }

@@ -20,9 +20,13 @@ pub(super) const RETAINED: &str = ".retained";
 /// What stands in it, for people.
 const WHY_RETAINED: &str = "This backup was deleted. Its archive stays while other backups need content of it.\n";
 
-/// Says that the archive is only kept for others.
-pub(super) fn write_retained(path: &Path) -> Result<(), StoreError> {
-    fsio::write_durably(path, WHY_RETAINED.as_bytes(), 0o600).map_err(|source| StoreError::io("writing", path, source))
+/// Says that the archive is only kept for others, or no longer says so.
+pub(super) fn write_retained(path: &Path, is_retained: bool) -> Result<(), StoreError> {
+    let written = match is_retained {
+        true => fsio::write_durably(path, WHY_RETAINED.as_bytes(), 0o600),
+        false => fsio::remove_durably(path).map(drop),
+    };
+    written.map_err(|source| StoreError::io("writing", path, source))
 }
 
 /// Writes the line that `sha256sum -c` reads: the digest, two spaces, the name.
