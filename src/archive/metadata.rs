@@ -169,6 +169,9 @@ pub struct RestorePoint {
     pub index: Vec<IndexPage>,
     /// Parameters of content-defined chunking, for the record.
     pub chunking: Chunking,
+    /// The same for sources that are a single stream; where there are none, `chunking` was used for these, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_chunking: Option<Chunking>,
     /// Every archive that this restore point needs, itself included.
     pub archives: Vec<BackupId>,
 }

@@ -67,6 +67,7 @@ pub(crate) fn restore_point(n: u32) -> RestorePoint {
         manifest: Vec::new(),
         index: Vec::new(),
         chunking: Chunking { algorithm: "fastcdc2020".to_owned(), min: 1, average: 2, max: 3 },
+        stream_chunking: None,
         archives: vec![backup_id(n)],
     }
 }

@@ -12,8 +12,8 @@ use super::digester::Digest;
 use super::pipeline::{Buffer, Mark, Whole};
 use super::stream::read_up_to;
 use super::{
-    ArchiveWriter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, large::at_offset, offset_u32, pax,
-    read_whole,
+    ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, large::at_offset,
+    offset_u32, pax, read_whole,
 };
 use crate::archive::manifest::ChunkRef;
 use crate::archive::pax::{Body, Member};
@@ -53,7 +53,7 @@ impl ArchiveWriter {
         content: &mut dyn MemberContent,
     ) -> Result<u64, WriteError> {
         let mut delta = self.new_delta();
-        let read = self.read_into(&mut delta, announced, content);
+        let read = self.read_into(&mut delta, file.cutter, announced, content);
         match read.and_then(|read| confirm(content).map(|()| read)) {
             Ok(Read { length, whole }) => {
                 let file = if announced.is_some() { file } else { FileMember::plain(file.path, file.meta, length) };
@@ -99,6 +99,7 @@ impl ArchiveWriter {
     fn read_into(
         &mut self,
         delta: &mut Delta,
+        mut cutter: ContentCutter,
         announced: Option<u64>,
         content: &mut dyn MemberContent,
     ) -> Result<Read, WriteError> {
@@ -120,7 +121,7 @@ impl ArchiveWriter {
             length += got as u64;
             self.progress.add_bytes(got as u64);
             let at_end = announced.map_or(got < wanted, |size| length == size);
-            let end = self.take_chunks(delta, window.bytes(), at_end)?;
+            let end = self.take_chunks(delta, &mut cutter, window.bytes(), at_end)?;
             if at_end && is_first {
                 let whole = delta.only_chunk().unwrap_or_else(|| Sha256::of(window.bytes()));
                 return Ok(Read { length, whole: Whole::Is(whole) });
@@ -139,14 +140,15 @@ impl ArchiveWriter {
     }
 
     /// Cuts the chunks whose end is certain; returns where the last one ends.
-    fn take_chunks(&mut self, delta: &mut Delta, bytes: &[u8], at_end: bool) -> Result<usize, WriteError> {
+    fn take_chunks(
+        &mut self,
+        delta: &mut Delta,
+        cutter: &mut ContentCutter,
+        bytes: &[u8],
+        at_end: bool,
+    ) -> Result<usize, WriteError> {
         let mut end = 0;
-        while end < bytes.len() {
-            let length = self.cutter.first_chunk(&bytes[end..]);
-            // A chunk that ends with the buffer may only have been cut off by it.
-            if end + length == bytes.len() && length < self.cutter.max() && !at_end {
-                break;
-            }
+        while let Some(length) = cutter.next_chunk(&bytes[end..], at_end) {
             let chunk = &bytes[end..end + length];
             let id = Sha256::of(chunk);
             if self.held.has(&id) {

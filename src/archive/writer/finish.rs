@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::committer::Committed;
 use super::pipeline::ListedChunk;
 use super::{ArchiveWriter, Finished, WriteError, archive_error};
-use crate::archive::chunk::chunking;
+use crate::archive::chunk::{chunking, stream_chunking};
 use crate::archive::frame::{Codec, Compressor};
 use crate::archive::index::{CHUNK_RECORD, CHUNKS_PER_PAGE, write_frames};
 use crate::archive::manifest::{ChunkRef, Meta};
@@ -83,6 +83,7 @@ impl Tail {
             manifest,
             index,
             chunking: chunking(),
+            stream_chunking: Some(stream_chunking()),
         };
         let json = serde_json::to_vec(&restore_point)?;
         let restore_point_sha256 = Sha256::of(&json);

@@ -7,9 +7,9 @@ use crate::archive::manifest::Entry;
 use crate::archive::reader::{ArchiveReader, ReadError};
 use crate::model::{BackupId, Sha256};
 
-/// Smaller chunks are written again rather than remembered (bytes): naming a million of them would save less than the
-/// memory is worth. Those that a base holds are named whatever their size.
-const WORTH_REMEMBERING: usize = 4096;
+/// Smaller chunks are written again rather than remembered (bytes): to remember a million of them takes 100 MB, and they
+/// are alike on the day only on which they are new. Those that a base holds are named whatever their size.
+const WORTH_REMEMBERING: usize = 16 * 1024;
 
 /// The bases, and the chunks of this archive.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use crossbeam_channel::bounded;
 use super::digester::Digest;
 use super::pipeline::{Mark, Whole};
 use super::{
-    ArchiveWriter, FRAME_TARGET, FileMember, FrameDigest, MemberContent, WriteError, chunk_mark, confirm, pax,
-    read_whole,
+    ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, FrameDigest, MemberContent, WriteError, chunk_mark,
+    confirm, pax, read_whole,
 };
 
 impl ArchiveWriter {
@@ -22,7 +22,7 @@ impl ArchiveWriter {
         self.flush()?;
         file.append_header(self.frame.raw.bytes_mut());
         self.flush()?;
-        let streamed = self.stream_content(file.stored, content).and_then(|()| confirm(content));
+        let streamed = self.stream_content(file.cutter, file.stored, content).and_then(|()| confirm(content));
         match streamed {
             Ok(()) => {
                 let (sender, receiver) = bounded(1);
@@ -40,7 +40,12 @@ impl ArchiveWriter {
     }
 
     /// Reads `stored` bytes, cutting chunks as they come; the last frame is flushed.
-    fn stream_content(&mut self, stored: u64, content: &mut dyn MemberContent) -> Result<(), WriteError> {
+    fn stream_content(
+        &mut self,
+        mut cutter: ContentCutter,
+        stored: u64,
+        content: &mut dyn MemberContent,
+    ) -> Result<(), WriteError> {
         let mut unread = stored;
         while unread > 0 || !self.frame.raw.bytes().is_empty() {
             let held = self.frame.raw.bytes().len();
@@ -50,21 +55,15 @@ impl ArchiveWriter {
             read_whole(content, &mut raw[held..]).map_err(|error| at_offset(error, stored - unread, stored))?;
             unread -= wanted as u64;
             self.progress.add_bytes(wanted as u64);
-            self.flush_whole_chunks(unread == 0)?;
+            self.flush_whole_chunks(&mut cutter, unread == 0)?;
         }
         Ok(())
     }
 
     /// Sends the chunks whose end is certain as a frame; what follows them begins the next one.
-    pub(super) fn flush_whole_chunks(&mut self, at_end: bool) -> Result<(), WriteError> {
-        let raw = self.frame.raw.bytes();
+    pub(super) fn flush_whole_chunks(&mut self, cutter: &mut ContentCutter, at_end: bool) -> Result<(), WriteError> {
         let mut end = 0;
-        while end < raw.len() {
-            let length = self.cutter.first_chunk(&raw[end..]);
-            // A chunk that ends with the buffer may only have been cut off by it.
-            if end + length == raw.len() && length < self.cutter.max() && !at_end {
-                break;
-            }
+        while let Some(length) = cutter.next_chunk(&self.frame.raw.bytes()[end..], at_end) {
             self.frame.marks.push(chunk_mark(end, length));
             end += length;
         }

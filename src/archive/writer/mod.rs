@@ -28,7 +28,7 @@ use self::digester::Digest;
 use self::held::Held;
 use self::lines::{LINES_TARGET, Lines};
 use self::pipeline::{Buffer, Mark, Pipeline, Whole};
-use super::chunk::{Cutter, MIN_CHUNK};
+use super::chunk::ContentCutter;
 use super::frame::{Codec, FRAME_TARGET};
 use super::manifest::{Content, Entry, EntryKind, Meta, Segment};
 use super::metadata::{Metadata, RestorePoint};
@@ -157,9 +157,11 @@ pub struct ArchiveWriter {
     codec: Codec,
     metadata: Metadata,
     progress: Progress,
-    cutter: Cutter,
     held: Held,
 }
+
+/// So many marks are sent on with a frame that is not full: files whose content lies elsewhere fill none.
+const MOST_MARKS: usize = 8192;
 
 /// The frame that is being filled.
 #[derive(Debug)]
@@ -197,8 +199,7 @@ impl ArchiveWriter {
         let pipeline =
             Pipeline::start(file, options.codec, options.threads, spool_dir, stop).map_err(WriteError::Archive)?;
         let frame = Frame { raw: pipeline.buffer(), marks: Vec::new(), lines_bytes: 0, digests: Vec::new() };
-        let cutter = Cutter::for_content();
-        let mut writer = Self { pipeline, frame, codec: options.codec, metadata, progress, cutter, held };
+        let mut writer = Self { pipeline, frame, codec: options.codec, metadata, progress, held };
         let json = serde_json::to_vec_pretty(&writer.metadata).map_err(|e| WriteError::Archive(e.into()))?;
         let meta = writer.own_meta();
         let raw = writer.frame.raw.bytes_mut();
@@ -298,7 +299,8 @@ impl ArchiveWriter {
     ) -> Result<(), WriteError> {
         let stored = segments.iter().map(|segment| segment.length).sum();
         let map = pax::sparse_map(size, &segments);
-        self.add(FileMember { path, meta, size, stored, segments: Some(segments), map }, content)
+        let file = FileMember { stored, segments: Some(segments), map, ..FileMember::plain(path, meta, size) };
+        self.add(file, content)
     }
 
     fn add(&mut self, file: FileMember<'_>, content: &mut dyn MemberContent) -> Result<(), WriteError> {
@@ -330,40 +332,33 @@ impl ArchiveWriter {
             return Err(error);
         }
         pax::append_padding(raw, file.stored + file.map.len() as u64);
-        let whole = self.mark_chunks(start, stored);
+        let whole = self.mark_chunks(file.cutter, start, stored);
         self.frame.marks.push(Mark::Entry(file.into_entry(), whole));
         self.progress.add_bytes(stored as u64);
         self.flush_when_full()
     }
 
     /// Marks the chunks of a content that lies whole in the frame. More than one: its SHA-256 is the digester's work.
-    fn mark_chunks(&mut self, start: usize, length: usize) -> Whole {
-        if length == 0 {
-            return Whole::OfChunks;
-        }
-        if length <= MIN_CHUNK {
-            self.frame.marks.push(chunk_mark(start, length));
-            return Whole::OfChunks;
-        }
-        let mut offset = start;
+    fn mark_chunks(&mut self, mut cutter: ContentCutter, start: usize, length: usize) -> Whole {
+        let (mut offset, end) = (start, start + length);
         let mut chunks = 0;
-        while offset < start + length {
-            let chunk = self.cutter.first_chunk(&self.frame.raw.bytes()[offset..start + length]);
+        while let Some(chunk) = cutter.next_chunk(&self.frame.raw.bytes()[offset..end], true) {
             self.frame.marks.push(chunk_mark(offset, chunk));
             offset += chunk;
             chunks += 1;
         }
-        if chunks == 1 {
+        if chunks <= 1 {
             return Whole::OfChunks;
         }
         let (sender, receiver) = bounded(1);
-        self.frame.digests.push(FrameDigest::Bytes(start..start + length));
+        self.frame.digests.push(FrameDigest::Bytes(start..end));
         self.frame.digests.push(FrameDigest::Finish(sender));
         Whole::Digested(receiver)
     }
 
     fn flush_when_full(&mut self) -> Result<(), WriteError> {
-        let is_full = self.frame.raw.bytes().len() >= FRAME_TARGET || self.frame.lines_bytes >= LINES_TARGET;
+        let Frame { raw, marks, lines_bytes, .. } = &self.frame;
+        let is_full = raw.bytes().len() >= FRAME_TARGET || *lines_bytes >= LINES_TARGET || marks.len() >= MOST_MARKS;
         if is_full { self.flush() } else { Ok(()) }
     }
 
@@ -413,12 +408,14 @@ struct FileMember<'a> {
     segments: Option<Vec<Segment>>,
     /// The sparse map that precedes the content, empty for an ordinary file.
     map: Vec<u8>,
+    cutter: ContentCutter,
 }
 
 impl<'a> FileMember<'a> {
     /// A file without holes.
-    const fn plain(path: &'a [u8], meta: Meta, size: u64) -> Self {
-        Self { path, meta, size, stored: size, segments: None, map: Vec::new() }
+    fn plain(path: &'a [u8], meta: Meta, size: u64) -> Self {
+        let cutter = ContentCutter::for_member(path);
+        Self { path, meta, size, stored: size, segments: None, map: Vec::new(), cutter }
     }
 
     fn append_header(&self, raw: &mut Vec<u8>) {

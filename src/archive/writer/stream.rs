@@ -8,7 +8,7 @@ use crossbeam_channel::bounded;
 
 use super::digester::Digest;
 use super::pipeline::{Mark, Whole};
-use super::{ArchiveWriter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, pax};
+use super::{ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, pax};
 use crate::archive::manifest::Meta;
 
 impl ArchiveWriter {
@@ -44,7 +44,9 @@ impl ArchiveWriter {
         self.flush()?;
         self.frame.marks.push(Mark::BeginSpool);
         self.flush()?;
-        let streamed = self.spool_content(content).and_then(|size| confirm(content).map(|()| size));
+        let streamed = self
+            .spool_content(ContentCutter::for_member(path), content)
+            .and_then(|size| confirm(content).map(|()| size));
         match streamed {
             Ok(size) => {
                 self.append_spooled(FileMember::plain(path, meta, size))?;
@@ -59,7 +61,7 @@ impl ArchiveWriter {
     }
 
     /// Reads to the end, cutting chunks as they come; returns the size. The last frame is flushed.
-    fn spool_content(&mut self, content: &mut dyn MemberContent) -> Result<u64, WriteError> {
+    fn spool_content(&mut self, mut cutter: ContentCutter, content: &mut dyn MemberContent) -> Result<u64, WriteError> {
         let mut size = 0;
         loop {
             let raw = self.frame.raw.bytes_mut();
@@ -70,7 +72,7 @@ impl ArchiveWriter {
             size += got as u64;
             self.progress.add_bytes(got as u64);
             let at_end = held + got < FRAME_TARGET;
-            self.flush_whole_chunks(at_end)?;
+            self.flush_whole_chunks(&mut cutter, at_end)?;
             if at_end {
                 return Ok(size);
             }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::archive::chunk;
+use crate::archive::chunk::{MAX_CHUNK, MIN_CHUNK};
 use crate::archive::testing::{Archive, Noise, archive_of, contents, metadata, options, write};
 
 /// Content that fails, ends early or changes on request.
@@ -160,7 +160,8 @@ fn a_stream_is_the_same_archive_as_a_file_of_its_bytes() {
     for codec in [Codec::Zstd(3), Codec::Gzip(6), Codec::None] {
         for size in [0, MIN_CHUNK + 1, FRAME_TARGET, FRAME_TARGET + 1, data.len()] {
             let (a, b) = (&data[..size], &data[data.len() - size..]);
-            let files: [(&str, &[u8]); 5] = [
+            let files: [(&str, &[u8]); 6] = [
+                ("0.sql", a),
                 ("t/1", b"before"),
                 ("t/2.sql", a),
                 ("t/3.sql", b),

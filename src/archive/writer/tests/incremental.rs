@@ -106,7 +106,7 @@ fn moved_and_copied_files_cost_nothing_but_their_lines() {
     let mut after: Files =
         before.iter().map(|(path, content)| (path.replace("/f", "/moved"), content.clone())).collect();
     let fresh = Noise::new(32).bytes(6 << 20);
-    after.extend(named(&[("t/x1", &fresh), ("t/x2", &fresh), ("t/x3", &fresh[..20_000])]));
+    after.extend(named(&[("t/x1", &fresh), ("t/x2", &fresh), ("t/x3", &fresh[..20_000]), ("t/x4", &fresh[..20_000])]));
     let next = write_on(&full.reader_with(&[]), 1, |writer| add_tree(writer, &after));
     assert_eq!(contents(&next.reader_with(&[&full])), after.into_iter().collect::<BTreeMap<_, _>>());
     assert_eq!(new_bytes(&next), (6 << 20) + 20_000);
@@ -128,11 +128,30 @@ fn a_stream_that_grew_costs_what_is_new() {
         assert!(found["t/2.sql"] == dump[..after], "{before} to {after}");
         let grown = (after.max(before) - before) as u64;
         let new = new_bytes(&next) - 6;
-        let most = if after > before { grown + chunk::MAX_CHUNK as u64 } else { chunk::MAX_CHUNK as u64 };
+        let most = if after > before { grown + MAX_CHUNK as u64 } else { MAX_CHUNK as u64 };
         assert!((grown..=most).contains(&new), "{before} to {after}: {new}");
         // All of it at once is the file itself, for who has nothing but tar.
         let name = if before < 2000 && after > 0 { "t/2.sql" } else { ".carelog/delta/t/2.sql" };
         assert_eq!(members(&next).iter().any(|member| member == name), new > 0 || after == 2000, "{before} to {after}");
+    }
+}
+
+#[test]
+fn a_source_that_is_one_stream_costs_little_where_it_changed() {
+    let dump = Noise::new(36).bytes(20 << 20);
+    let mut changed = dump.clone();
+    for at in [1, 9_000_000, 19_999_999] {
+        changed[at] ^= 1;
+    }
+    for add in [as_file as Add, as_stream] {
+        let full = with_streams(Codec::Zstd(3), &[("database.sql", &dump)], add);
+        let next = write_on(&full.reader_with(&[]), 1, |writer| {
+            writer.begin_source();
+            add(writer, "database.sql", &changed);
+        });
+        assert!(contents(&next.reader_with(&[&full]))["database.sql"] == changed);
+        assert!((3..=3 * 512 << 10).contains(&new_bytes(&next)), "{}", new_bytes(&next));
+        assert_eq!(members(&next)[1], ".carelog/delta/database.sql");
     }
 }
 
@@ -223,7 +242,7 @@ fn archives_of_different_codecs_make_one_restore_point() {
         let full = archive_of(codec, &files);
         files[5].1[1_000_000] ^= 1;
         let next = write_on(&full.reader_with(&[]), 1, |writer| add_tree(writer, &files));
-        assert!(new_bytes(&next) < 2 * chunk::MAX_CHUNK as u64);
+        assert!(new_bytes(&next) < 2 * MAX_CHUNK as u64);
         assert_eq!(contents(&next.reader_with(&[&full])), files.iter().cloned().collect::<BTreeMap<_, _>>());
     }
 }
