@@ -3,6 +3,7 @@
 //! Frames are numbered through: the own file's first, then those of each other archive in turn. So whoever reads frames
 //! need not know in which file they lie.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -55,17 +56,18 @@ impl ArchiveReader {
     /// [`ReadError::Damaged`] when they could not be one set.
     pub fn with_bases(mut self, bases: Vec<Arc<Self>>) -> Result<Self, ReadError> {
         let id = self.id();
+        let mut given: HashMap<BackupId, Arc<Self>> = bases.into_iter().map(|base| (base.id(), base)).collect();
         let mut set = Bases::default();
         let mut next_frame = self.frames.len();
         for needed in self.restore_point.archives.iter().filter(|needed| **needed != id) {
-            let Some(archive) = bases.iter().find(|base| base.id() == *needed) else {
+            let Some(archive) = given.remove(needed) else {
                 set.missing.push(*needed);
                 continue;
             };
             let absurd = |_| ReadError::Damaged("the archives have more frames than there can be".to_owned());
             let first_frame = u32::try_from(next_frame).map_err(absurd)?;
             next_frame += archive.frames.len();
-            set.archives.push(Base { archive: Arc::clone(archive), first_frame });
+            set.archives.push(Base { archive, first_frame });
         }
         self.bases = set;
         Ok(self)

@@ -126,6 +126,9 @@ mod sets {
         [first, second, third]
     }
 
+    /// The paths that are hurt in the restore point of each day.
+    type PathsByDay = [&'static [&'static str]; 3];
+
     /// Position of the frame in which the first chunk of `path` lies, of `file`'s own.
     fn place_of(file: &Archive, path: &[u8]) -> u64 {
         let reader = file.reader();
@@ -152,7 +155,7 @@ mod sets {
     fn damage_in_each_archive_names_what_it_hurts_in_every_restore_point() {
         let days = days();
         let [first, second, third] = &days;
-        let hurts: [(&Archive, &[u8], [&[&str]; 3]); 3] = [
+        let hurts: [(&Archive, &[u8], PathsByDay); 3] = [
             (first, b"t/a", [&["t/a", "t/b"], &["t/a", "t/b"], &["t/a", "t/b"]]),
             (second, b"t/c", [&[], &["t/c"], &["t/c"]]),
             (third, b"t/d", [&[], &[], &["t/d"]]),

@@ -28,9 +28,9 @@ impl ArchiveWriter {
         let bytes = spools.iter().map(|spool| spool.bytes).sum();
         let chunks = Chunks::of(spools, bytes);
         if self.held.is_incremental() {
-            self.add_new_manifest(chunks)?
+            self.add_new_manifest(chunks)?;
         } else {
-            self.add_whole_manifest(chunks, bytes)?
+            self.add_whole_manifest(chunks, bytes)?;
         }
         self.flush()?;
         Ok(bytes)

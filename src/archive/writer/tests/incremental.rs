@@ -53,7 +53,7 @@ fn an_unchanged_tree_is_named_and_not_stored_again() {
     assert!(next.bytes().len() < 8000, "{} bytes", next.bytes().len());
     assert_eq!(members(&next), ["metadata.json", ".carelog/index", "restore-point.json"]);
     let reader = next.reader_with(&[&full]);
-    assert!(reader.entries(b"").eq_by_result(base.entries(b"")));
+    assert!(entries(&reader) == entries(&base));
     assert!(!reader.holds_chunks());
 
     // It holds nothing, so that what builds on it does not need it.
@@ -62,20 +62,14 @@ fn an_unchanged_tree_is_named_and_not_stored_again() {
     assert_eq!(contents(&third.reader_with(&[&full])).len(), 20_000);
 }
 
-/// Compares entries that have no equality as results.
-trait EqByResult: Iterator<Item = Result<Entry, ReadError>> + Sized {
-    fn eq_by_result(self, other: impl Iterator<Item = Result<Entry, ReadError>>) -> bool {
-        self.map(Result::unwrap).eq(other.map(Result::unwrap))
-    }
+fn entries(archive: &ArchiveReader) -> Vec<Entry> {
+    archive.entries(b"").map(Result::unwrap).collect()
 }
-
-impl<I: Iterator<Item = Result<Entry, ReadError>>> EqByResult for I {}
 
 #[test]
 fn files_that_are_read_again_are_stored_only_where_they_are_new() {
-    let before = sample();
-    let full = archive_of(Codec::Zstd(3), &before);
-    let mut after = before.clone();
+    let mut after = sample();
+    let full = archive_of(Codec::Zstd(3), &after);
     // Small, changed: an ordinary member. In the middle of a long one: a part of it. The others: not at all.
     after[1].1[50] ^= 1;
     after[5].1[5_000_000] ^= 1;
@@ -150,7 +144,7 @@ fn a_source_that_is_one_stream_costs_little_where_it_changed() {
             add(writer, "database.sql", &changed);
         });
         assert!(contents(&next.reader_with(&[&full]))["database.sql"] == changed);
-        assert!((3..=3 * 512 << 10).contains(&new_bytes(&next)), "{}", new_bytes(&next));
+        assert!((3..=3 << 19).contains(&new_bytes(&next)), "{}", new_bytes(&next));
         assert_eq!(members(&next)[1], ".carelog/delta/database.sql");
     }
 }
@@ -214,8 +208,7 @@ fn an_archive_that_is_not_at_hand_is_named_and_everything_else_can_be_read() {
     let next = write_on(&full.reader_with(&[]), 1, |writer| add_tree(writer, &changed));
     let alone = next.reader();
     assert_eq!(alone.missing_archives(), [id(0)]);
-    let entries: Vec<Entry> = alone.entries(b"").map(Result::unwrap).collect();
-    for entry in &entries {
+    for entry in entries(&alone) {
         let Some(content) = entry.content() else { continue };
         let read = alone.read_content(content, &mut |_| Ok(()));
         match entry.path.as_slice() {

@@ -71,7 +71,7 @@ fn write(base: Option<&Arc<ArchiveReader>>, files: &Files) -> File {
 
 /// Ten days: each changes small files here and there and a part of each large one, moves a file, and takes one away.
 fn ten_days() -> (Vec<File>, Files) {
-    let mut files: Files = (0..300_u64).map(|n| (format!("t/{n:03}"), noise(1 + n as usize * 40, n))).collect();
+    let mut files: Files = (0..300).map(|n| (format!("t/{n:03}"), noise(1 + n * 40, n as u64))).collect();
     for n in 0..8 {
         files.insert(format!("t/large{n}"), noise(3_000_000 + n * 100_000, 1000 + n as u64));
     }
