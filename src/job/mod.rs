@@ -75,7 +75,7 @@ impl Runner for Jobs {
         ended.outcome.notes.extend(cx.take_notes());
         // In one lane only: a journal that this reads must not be one that a restore is about to begin or to end.
         if job.spec.lane() == Lane::Write {
-            parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+            parts.restores.discard_expired(&parts, Some(job.id));
         }
         ended
     }

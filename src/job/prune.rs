@@ -8,7 +8,7 @@ use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::failpoint;
 use crate::model::{BackupId, BackupState, Class, ErrorCode, SourceName};
-use crate::store::{ArchiveName, StoreError};
+use crate::store::{ArchiveName, StoreError, is_present};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
     let mut bytes = 0;
@@ -103,15 +103,9 @@ fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<Sou
         let filter =
             BackupFilter { source: Some(held.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
         let others = cx.parts.catalog.list_backups(&filter)?;
-        if !others.iter().any(|other| other.id != backup.id && is_there(cx, other)) {
+        if !others.iter().any(|other| other.id != backup.id && is_present(&*cx.parts.store, other)) {
             return Ok(Some(held.name.clone()));
         }
     }
     Ok(None)
-}
-
-/// The catalog learns of an archive that somebody removed by hand only when it is read or at the next start.
-fn is_there(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
-    let size = |name: ArchiveName| Some(cx.parts.store.open(&name).ok()?.metadata().ok()?.len());
-    backup.filename.parse().ok().and_then(size) == Some(backup.size_bytes)
 }

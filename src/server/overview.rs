@@ -84,8 +84,8 @@ fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, Failure> {
 
 /// By the safety backups: to count what lies there would mean to walk through it.
 fn kept(parts: &Parts, backups: &[BackupRecord]) -> Vec<KeptData> {
-    let kept = parts.restores.kept().unwrap_or_else(|error| {
-        tracing::warn!(%error, "what restores replaced cannot be listed");
+    let kept = parts.restores.kept(parts).unwrap_or_else(|error| {
+        tracing::warn!(error = %error.message, "what restores replaced cannot be listed");
         Vec::new()
     });
     let size_of = |kept: &Kept, name: &SourceName| {
@@ -96,6 +96,7 @@ fn kept(parts: &Parts, backups: &[BackupRecord]) -> Vec<KeptData> {
         job_id: kept.job.to_string(),
         sources: kept.sources.iter().map(ToString::to_string).collect(),
         until: kept.until.map(Into::into),
+        can_be_undone: kept.can_be_undone,
         size_bytes: kept.sources.iter().map(|name| size_of(kept, name)).sum(),
     };
     kept.iter().map(wire).collect()

@@ -169,7 +169,7 @@ impl<'a> Transaction<'a> {
         if let Err(error) = self.application(&shielded).after_restore(&self.journal, JobState::Succeeded) {
             warnings.push(error.to_string());
         }
-        warnings.extend(self.restores().settle(&mut self.journal, self.cx.parts.clock.now()));
+        warnings.extend(self.restores().settle(self.cx.parts, &mut self.journal));
         let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
         JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }
     }
