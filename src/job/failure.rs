@@ -139,11 +139,18 @@ impl From<StageError> for JobError {
             StageError::NotInBackup { .. } | StageError::NoSuchMember { .. } => {
                 (ErrorCode::NotFound, "`carelogctl show BACKUP` lists what it holds")
             }
+            StageError::Io { error: ref cause, .. } if is_full(cause) => {
+                (ErrorCode::Failed, "the disk of the live data is full: free space there and try again")
+            }
             StageError::Io { error: ref cause, .. } => (ErrorCode::Failed, hint_of(cause)),
             StageError::Mismatch { .. } | StageError::NotDurable { .. } => (ErrorCode::Failed, ""),
         };
         failure(code, error, hint)
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The next step after an error of the system.

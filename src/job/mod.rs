@@ -25,6 +25,7 @@ pub use restore::{
     Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, Room, SourceFacts, Trouble,
     Unsettled,
 };
+pub use restore_to::{IntoDirectoryPlan, WrittenSource};
 pub use runner::Runner;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};

@@ -92,7 +92,7 @@ fn after(source: &ReportedSource, restore: &RestoreReport) -> Option<String> {
         _ if source.location.is_none() => Some("as before".to_owned()),
         Some(after) => Some(amount(after)),
         None if !restore.paths.is_empty() => Some("only what was named is another".to_owned()),
-        None => None,
+        None => Some("what is undamaged".to_owned()),
     }
 }
 
