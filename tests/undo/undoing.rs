@@ -150,6 +150,25 @@ fn an_undo_is_offered_only_where_it_would_be_done() {
 }
 
 #[test]
+fn what_was_replaced_last_is_undone_first_even_if_the_clock_was_set_back() {
+    let world = keeping_world();
+    let daemon = world.start();
+    let id = backup(&world);
+    change_everything(&world);
+    let older = job_of(&world, &["restore", &id]);
+    let newer = job_of(&world, &["restore", &id]);
+    daemon.stop();
+    let catalog = rusqlite::Connection::open(world.state_dir().join("catalog.db")).unwrap();
+    let set_back = "UPDATE jobs SET started_at_ms = started_at_ms - 259200000 WHERE id = ?1";
+    assert_eq!(catalog.execute(set_back, [&newer]).unwrap(), 1);
+    drop(catalog);
+    let _daemon = world.start();
+    let refused = world.ctl(&["restore", "--undo", &older, "--dry-run"]).expect_code(9);
+    assert!(refused.stderr.contains(&newer), "{}", refused.stderr);
+    world.ctl(&["restore", "--undo", &newer, "--dry-run"]).expect_code(0);
+}
+
+#[test]
 fn what_no_safety_backup_holds_any_more_is_not_discarded() {
     let world = keeping_world();
     let daemon = world.start();

@@ -183,10 +183,10 @@ fn require_kept(job: &Job, state: Option<State>) -> Result<State, JobError> {
 /// Refuses when one of the sources was replaced again since: its owner would be surprised by what comes back.
 fn require_newest(parts: &Parts, jobs: &[Job], job: &Job, state: Option<&State>) -> Result<(), JobError> {
     let ours = state.map(|state| state.header.sources.clone()).unwrap_or_default();
-    let newer = jobs.iter().find(|other| {
+    // By their order in the catalog, the newest first: the clock may have been set back in between.
+    let newer = jobs.iter().take_while(|other| other.id != job.id).find(|other| {
         let is_done = matches!(other.state, JobState::Succeeded | JobState::Warned);
-        let is_later = other.started_at > job.started_at && other.id != job.id;
-        is_done && is_later && other.spec.replaces_live_data() && overlap(&ours, &replaced_by(parts, other))
+        is_done && other.spec.replaces_live_data() && overlap(&ours, &replaced_by(parts, other))
     });
     let Some(newer) = newer else { return Ok(()) };
     let (message, hint) = match &newer.spec {
