@@ -67,7 +67,9 @@ impl From<SourceError> for JobError {
             SourceError::NotFound { .. }
             | SourceError::WrongType { .. }
             | SourceError::NotJson { .. }
-            | SourceError::Unsettled { .. } => (ErrorCode::Failed, "`--source NAME` backs up the others meanwhile"),
+            | SourceError::Unsettled { .. } => {
+                (ErrorCode::Failed, "put it right, or leave it out meanwhile: `--source NAME` names the others")
+            }
         };
         failure(code, error, hint)
     }
