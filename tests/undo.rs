@@ -4,6 +4,7 @@ mod now;
 mod partial;
 mod paths;
 mod report;
+mod true_words;
 mod undoing;
 
 use std::path::PathBuf;

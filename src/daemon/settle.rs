@@ -16,7 +16,7 @@ pub(super) fn settle_restores(parts: &Parts) -> anyhow::Result<()> {
         parts.catalog.finish_job(id, &end, Vec::new(), parts.clock.now())?;
         tracing::warn!(job_id = %id, "the daemon ended during this restore; it is settled: {state}");
     }
-    parts.restores.discard_expired(parts.clock.now(), None);
+    parts.restores.discard_expired(parts, None);
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub use restore::{
     Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, Room, SourceFacts, Trouble,
     Unsettled,
 };
+pub use restore_to::{IntoDirectoryPlan, WrittenSource};
 pub use runner::Runner;
 
 use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
@@ -75,7 +76,7 @@ impl Runner for Jobs {
         ended.outcome.notes.extend(cx.take_notes());
         // In one lane only: a journal that this reads must not be one that a restore is about to begin or to end.
         if job.spec.lane() == Lane::Write {
-            parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+            parts.restores.discard_expired(&parts, Some(job.id));
         }
         ended
     }

@@ -8,7 +8,7 @@ use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::failpoint;
 use crate::model::{BackupId, BackupState, Class, ErrorCode, SourceName};
-use crate::store::{ArchiveName, StoreError};
+use crate::store::{ArchiveName, StoreError, is_present};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
     let mut bytes = 0;
@@ -20,9 +20,16 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, J
         _ => None,
     };
     let mut outcome = JobOutcome { backup_id: only, ..JobOutcome::done(Vec::new()) };
-    outcome.notes.insert("summary".to_owned(), json!(format!("{} backups removed", spec.backups.len())));
+    outcome.notes.insert("summary".to_owned(), json!(removed(spec.backups.len())));
     outcome.notes.insert("bytes".to_owned(), json!(bytes));
     Ok(outcome)
+}
+
+fn removed(backups: usize) -> String {
+    match backups {
+        1 => "1 backup removed".to_owned(),
+        _ => format!("{backups} backups removed"),
+    }
 }
 
 /// Removes one backup, and returns how large its archive was.
@@ -97,21 +104,17 @@ fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<Sou
         return Ok(None);
     }
     for held in &backup.sources {
-        if cx.parts.source(&held.name).is_none() {
+        if cx.parts.source(&held.name).is_none_or(|source| source.kind() != held.kind) {
             continue;
         }
         let filter =
             BackupFilter { source: Some(held.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
         let others = cx.parts.catalog.list_backups(&filter)?;
-        if !others.iter().any(|other| other.id != backup.id && is_there(cx, other)) {
+        let holds = |other: &&BackupRecord| other.sources.iter().any(|o| o.name == held.name && o.kind == held.kind);
+        let mut others = others.iter().filter(holds);
+        if !others.any(|other| other.id != backup.id && is_present(&*cx.parts.store, other)) {
             return Ok(Some(held.name.clone()));
         }
     }
     Ok(None)
-}
-
-/// The catalog learns of an archive that somebody removed by hand only when it is read or at the next start.
-fn is_there(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
-    let size = |name: ArchiveName| Some(cx.parts.store.open(&name).ok()?.metadata().ok()?.len());
-    backup.filename.parse().ok().and_then(size) == Some(backup.size_bytes)
 }

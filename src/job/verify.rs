@@ -64,6 +64,8 @@ struct Tally {
     sound: usize,
     files: u64,
     bytes: u64,
+    /// How many files the damage hurts.
+    hurt: u64,
     /// Whether any backup is damaged, and not only unreadable at the moment.
     is_corrupt: bool,
     problems: Vec<String>,
@@ -82,8 +84,9 @@ impl Tally {
                 self.bytes = self.bytes.saturating_add(backup.size_bytes);
                 return;
             }
-            Verdict::Damaged(damage) => {
+            Verdict::Damaged { damage, hurt } => {
                 self.is_corrupt = true;
+                self.hurt = self.hurt.saturating_add(hurt);
                 damage
             }
             Verdict::Missing => {
@@ -105,9 +108,14 @@ impl Tally {
         let ended = match self.problems.first() {
             None => JobOutcome::done(Vec::new()),
             Some(first) => {
-                let message = match (self.is_corrupt, self.problems.len() + self.omitted) {
-                    (true, 1) => format!("damage was found: {first}"),
-                    (true, count) => format!("damage was found in {count} places, first: {first}"),
+                let hurt = match self.hurt {
+                    0 => String::new(),
+                    1 => "; it hurts 1 file".to_owned(),
+                    files => format!("; it hurts {files} files"),
+                };
+                let message = match (self.is_corrupt, self.backups - self.sound) {
+                    (true, 1) => format!("damage was found: {first}{hurt}"),
+                    (true, backups) => format!("damage was found in {backups} backups, first: {first}{hurt} in all"),
                     (false, _) => first.clone(),
                 };
                 let (code, hint) = if self.is_corrupt {
@@ -141,14 +149,18 @@ impl Tally {
 /// What one backup turned out to be.
 enum Verdict {
     Sound,
-    Damaged(Vec<String>),
+    Damaged {
+        damage: Vec<String>,
+        /// How many files it hurts.
+        hurt: u64,
+    },
     Missing,
     /// The disk or its rights failed: that says nothing of the other backups, which are still looked at.
     Unreadable(JobError),
 }
 
 fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Result<Verdict, JobError> {
-    let damaged = |what: String| Ok(Verdict::Damaged(vec![what]));
+    let damaged = |what: String| Ok(Verdict::Damaged { damage: vec![what], hurt: 0 });
     let name = match backup.filename.parse() {
         Ok(name) => name,
         Err(bad) => return Ok(Verdict::Unreadable(failure(ErrorCode::Failed, bad, ""))),
@@ -178,8 +190,9 @@ fn verify_one(cx: &JobContext<'_>, backup: &BackupRecord, depth: Depth) -> Resul
         Err(error @ VerifyError::Io(_)) => return Ok(Verdict::Unreadable(error.into())),
         Err(error) => return Err(error.into()),
     };
+    let hurt = report.hurt_count;
     let damage = in_words(report, backup.sha256, beside);
-    Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged(damage) })
+    Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged { damage, hurt } })
 }
 
 fn in_words(report: Report, known: Option<Sha256>, beside: Option<Sha256>) -> Vec<String> {
@@ -199,13 +212,18 @@ fn in_words(report: Report, known: Option<Sha256>, beside: Option<Sha256>) -> Ve
     damage
 }
 
+/// Writes down that a job which wanted to use `backup` found it damaged: nobody is to be told that it protects them.
+pub(super) fn note_damage(cx: &JobContext<'_>, backup: &BackupRecord, damage: &str) -> Result<(), JobError> {
+    note(cx, backup, false, &Verdict::Damaged { damage: vec![damage.to_owned()], hurt: 0 })
+}
+
 /// Writes the result down. A quick look that finds nothing says nothing about the content, and changes nothing; nor does
 /// an archive that could not be read.
 fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdict) -> Result<(), JobError> {
     let now = cx.parts.clock.now();
     let result = match verdict {
         Verdict::Sound => "passed",
-        Verdict::Damaged(_) => "failed",
+        Verdict::Damaged { .. } => "failed",
         Verdict::Missing => "missing",
         Verdict::Unreadable(_) => "unreadable",
     };
@@ -218,7 +236,7 @@ fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdi
     match verdict {
         Verdict::Sound if quick => catalog.record(&entry)?,
         Verdict::Sound => catalog.set_verified(backup.id, now, VerifyResult::Passed, &entry)?,
-        Verdict::Damaged(_) => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
+        Verdict::Damaged { .. } => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
         Verdict::Missing => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
         Verdict::Unreadable(_) => catalog.record(&entry)?,
     }

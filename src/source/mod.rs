@@ -36,6 +36,7 @@ pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;
 pub use request::{KeptData, SafetyBackup, StageRequest};
+pub use shown::shown;
 pub use swap::SwapMethod;
 pub use swap::root_metadata::RootMetadata;
 pub use swap::thing::Thing;

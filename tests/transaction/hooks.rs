@@ -39,6 +39,7 @@ fn the_plan_says_what_is_stopped_and_probed() {
     let plan = site.world.ctl(&["restore", &site.backup, "--dry-run"]).expect_code(0);
     assert!(plan.stdout.contains("The application is stopped before"), "{plan:?}");
     assert!(plan.stdout.contains("probed (works)"), "{plan:?}");
+    assert_eq!(plan.stdout.matches("restarted").count(), 1, "{plan:?}");
     assert_eq!(site.calls(), Vec::<String>::new());
 }
 
@@ -115,6 +116,8 @@ fn an_application_that_does_not_start_has_its_old_data_back_and_status_says_so()
     let daemon = site.world.start();
     let answer = site.restore().expect_code(1);
     assert!(answer.stderr.contains("but the application was not started"), "{answer:?}");
+    assert_eq!(answer.stderr.matches("the hook 'start_application' failed").count(), 1, "{answer:?}");
+    assert!(answer.stderr.contains("restart carelogd"), "{answer:?}");
     assert!(Live::of(&site.world) == site.now);
     let status = site.world.ctl(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["problems"][0]["severity"], "critical", "{status:#}");

@@ -84,6 +84,9 @@ fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     let status = site.world.ctl(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["problems"][0]["severity"], "critical", "{status:#}");
     assert!(status["problems"][0]["what"].as_str().unwrap().contains("is not settled"), "{status:#}");
+    let report = || site.world.ctl(&["job", "show", job["id"].as_str().unwrap(), "--report"]).expect_code(0).stdout;
+    let nothing_changed = "Nothing that was live is another than before";
+    assert!(report().contains("NOT SETTLED") && !report().contains(nothing_changed), "{}", report());
     let refused = site.restore().expect_code(9);
     assert!(refused.stderr.contains("restart carelogd"), "{refused:?}");
     let started = site.calls().iter().filter(|call| call.starts_with("start")).count();
@@ -92,5 +95,6 @@ fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     fs::rename(&rescued, &aside).unwrap();
     let _daemon = daemon.restart();
     site.wait_settled();
+    assert!(!report().contains("NOT SETTLED") && report().contains(nothing_changed), "{}", report());
     assert!(!site.assert_whole("settled late"));
 }

@@ -125,6 +125,79 @@ fn status_shows_what_is_kept_for_how_long() {
 }
 
 #[test]
+fn an_undo_is_offered_only_where_it_would_be_done() {
+    let world = keeping_world();
+    let _daemon = world.start();
+    let id = backup(&world);
+    change_everything(&world);
+    let older = job_of(&world, &["restore", &id]);
+    let newer = job_of(&world, &["restore", &id, "--source", "data"]);
+    let is_offered = |job: &str| {
+        let command = format!("carelogctl restore --undo {job}");
+        let page = world.ctl(&["status"]).expect_code(0).stdout;
+        let report = world.ctl(&["job", "show", job, "--report"]).expect_code(0).stdout;
+        assert_eq!(page.contains(&command), report.contains(&command), "{page}\n{report}");
+        let plan = world.ctl(&["restore", "--undo", job, "--dry-run"]);
+        assert_eq!(page.contains(&command), plan.code == 0, "{page}\n{}", plan.stderr);
+        page.contains(&command)
+    };
+    assert!(is_offered(&newer) && !is_offered(&older));
+    // Both still lie there.
+    assert!(world.ctl(&["job", "show", &older, "--report"]).stdout.contains("What was replaced is kept until"));
+    let aside = beside_live_data(&world).into_iter().find(|path| path.to_str().unwrap().contains(&newer)).unwrap();
+    fs::remove_file(aside).unwrap();
+    assert!(!is_offered(&newer));
+}
+
+#[test]
+fn what_was_replaced_last_is_undone_first_even_if_the_clock_was_set_back() {
+    let world = keeping_world();
+    let daemon = world.start();
+    let id = backup(&world);
+    change_everything(&world);
+    let older = job_of(&world, &["restore", &id]);
+    let newer = job_of(&world, &["restore", &id]);
+    daemon.stop();
+    let catalog = rusqlite::Connection::open(world.state_dir().join("catalog.db")).unwrap();
+    let set_back = "UPDATE jobs SET started_at_ms = started_at_ms - 259200000 WHERE id = ?1";
+    assert_eq!(catalog.execute(set_back, [&newer]).unwrap(), 1);
+    drop(catalog);
+    let _daemon = world.start();
+    let refused = world.ctl(&["restore", "--undo", &older, "--dry-run"]).expect_code(9);
+    assert!(refused.stderr.contains(&newer), "{}", refused.stderr);
+    world.ctl(&["restore", "--undo", &newer, "--dry-run"]).expect_code(0);
+}
+
+#[test]
+fn what_no_safety_backup_holds_any_more_is_not_discarded() {
+    let world = keeping_world();
+    let daemon = world.start();
+    let id = backup(&world);
+    change_everything(&world);
+    let restore = job_of(&world, &["restore", &id]);
+    let kept = beside_live_data(&world);
+    let safety =
+        world.ctl(&["job", "show", &restore, "--json"]).json()["safety_backup_id"].as_str().unwrap().to_owned();
+    world.ctl(&["delete", &safety, "-m", "made room", "--yes"]).expect_code(0);
+
+    let refused = world.ctl(&["restore", "--undo", &restore, "--yes"]).expect_code(4);
+    assert!(refused.stderr.contains(kept[0].to_str().unwrap()), "{}", refused.stderr);
+    daemon.stop();
+    // As if an hour had passed.
+    let journal = world.state_dir().join(format!("restores/{restore}.journal"));
+    let text = fs::read_to_string(&journal).unwrap();
+    let (before, behind) = text.split_once("\"keep_until\":\"").unwrap();
+    let (_, behind) = behind.split_once('"').unwrap();
+    fs::write(&journal, format!("{before}\"keep_until\":\"2020-01-01T00:00:00Z\"{behind}")).unwrap();
+    let _daemon = world.start();
+    assert_eq!(beside_live_data(&world), kept);
+    let shown = world.ctl(&["status", "--json"]).json()["kept"][0].clone();
+    assert!(shown["until"].is_null() && shown["can_be_undone"] == false, "{shown:#}");
+    let report = world.ctl(&["job", "show", &restore, "--report"]).expect_code(0).stdout;
+    assert!(report.contains("until it is removed by hand"), "{report}");
+}
+
+#[test]
 fn an_undo_needs_nothing_of_the_archive_for_what_was_kept_untouched() {
     let world = keeping_world();
     let _daemon = world.start();

@@ -112,7 +112,7 @@ fn request(args: &RestoreArgs) -> RestoreRequest {
 async fn show_plan(session: &Session, request: &RestoreRequest, to: Option<&OwnedFd>) -> Result<String, Failure> {
     let mut client = session.connect().await?;
     let plan = client.plan_restore(request.clone(), to.map(OwnedFd::as_fd)).await?;
-    session.output.show("carelog.restore.plan/1", &plan, |look| plan::restore(&plan, look))?;
+    session.output.show("carelog.restore.plan/1", &plan, |look| plan::restore(&plan, &request.paths, look))?;
     Ok(plan.backup.id)
 }
 

@@ -1,6 +1,6 @@
 //! What a backup or a restore would do, in the words of its dry run.
 
-use carelog_rpc::{BackupPlan, Change, RestorePlan};
+use carelog_rpc::{BackupPlan, Change, Octets, RestorePlan};
 
 use crate::output::backup::source_names;
 use crate::output::table::{Look, cell, number, optional};
@@ -34,19 +34,16 @@ pub(crate) fn backup(plan: &BackupPlan, look: &Look) -> String {
     lines.join("\n")
 }
 
-/// What a restore would do.
-pub(crate) fn restore(plan: &RestorePlan, look: &Look) -> String {
+/// What a restore would do; of the members `paths`, or of everything where there are none.
+pub(crate) fn restore(plan: &RestorePlan, paths: &[Octets], look: &Look) -> String {
     let from = &plan.backup;
     let (filename, created) = (clean(&from.filename), look.at_and_age(from.created_at));
-    let mut lines = vec![
-        match &plan.undoes {
-            Some(job) => format!("bring back what job {} replaced, as {filename} ({created}) has it", clean(job)),
-            None => format!("restore from {filename} ({created}), which holds {}", source_names(from)),
-        },
-        String::new(),
-        sources(plan, look),
-        String::new(),
-    ];
+    let mut lines = vec![match &plan.undoes {
+        Some(job) => format!("bring back what job {} replaced, as {filename} ({created}) has it", clean(job)),
+        None => format!("restore from {filename} ({created}), which holds {}", source_names(from)),
+    }];
+    lines.extend(paths.iter().map(|path| format!("only {}", clean(&path.to_string()))));
+    lines.extend([String::new(), sources(plan, look), String::new()]);
     for source in &plan.sources {
         lines.extend(source.notes.iter().map(|note| format!("note: {}: {}", source.name, clean(note))));
     }

@@ -143,6 +143,8 @@ pub(crate) fn report() -> JobReport {
             ],
             kept_until: Some(Time(1_762_353_000_000)),
             is_kept: true,
+            can_be_undone: true,
+            is_unsettled: false,
         }),
     }
 }
@@ -337,6 +339,7 @@ pub(crate) fn status() -> Status {
             sources: vec!["data".into()],
             until: Some(Time(1_762_353_000_000)),
             size_bytes: Some(1024),
+            can_be_undone: true,
         }],
         running: vec![],
         queued: vec![job()],

@@ -57,7 +57,7 @@ pub struct SourceFacts {
     pub replaced: Option<Replaced>,
     /// What was live, by the safety backup.
     pub before: Option<Amount>,
-    /// What was put in place, by the backup; `None` when only some members were.
+    /// What was put in place, by the backup; `None` when only some members were, or some were damaged.
     pub after: Option<Amount>,
 }
 
@@ -119,6 +119,13 @@ impl RestoreFacts {
             safety_backups: safety_backups.iter().map(BackupFacts::from).collect(),
             sources: header.sources.iter().filter_map(source).collect(),
             kept_until: committed.map(|committed| committed.keep_until),
+        }
+    }
+
+    /// What of a source is live now is not what the backup says of it: some of it is damaged there.
+    pub(super) fn forget_after(&mut self, name: &SourceName) {
+        for source in self.sources.iter_mut().filter(|source| source.name == *name) {
+            source.after = None;
         }
     }
 

@@ -115,7 +115,7 @@ impl Restores {
             if let Err(error) = application.after_restore(journal, JobState::Succeeded) {
                 tracing::warn!(job_id = %journal.state.header.job, "{error}");
             }
-            for warning in self.settle(journal, parts.clock.now()) {
+            for warning in self.settle(parts, journal) {
                 tracing::warn!(job_id = %journal.state.header.job, "{warning}");
             }
             return Ok(());

@@ -5,7 +5,7 @@ use carelog_rpc::{BackupRequest, ErrorCode, Mode as WireMode, Reply, RestoreFrom
 use super::backups::{require_reason, source_name};
 use crate::archive::escape::escape;
 use crate::catalog::{BackupSpec, JobSpec, NewJob, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
-use crate::job::{BackupPlan, RestorePlan};
+use crate::job::{BackupPlan, IntoDirectoryPlan, RestorePlan};
 use crate::model::{Mode, SourceName};
 use crate::server::access::Caller;
 use crate::server::failure::Failure;
@@ -63,7 +63,7 @@ impl Server {
         let record = match &request.from {
             RestoreFrom::Backup(wanted) | RestoreFrom::Undo(wanted) => catalog.find_backup(wanted)?,
             RestoreFrom::At(text) => {
-                let at = time::parse(text, self.now(), &self.policy().timezone)?;
+                let at = time::parse_end(text, self.now(), &self.policy().timezone)?;
                 catalog.newest_backup(Some(at))?
             }
         };
@@ -79,7 +79,7 @@ impl Server {
         let parts = self.parts();
         if request.dry_run {
             if request.to {
-                let plan = wire::plan_into_directory(&record, &spec);
+                let plan = wire::plan_into_directory(&record, IntoDirectoryPlan::make(&parts, &spec)?);
                 return Ok(Answer::NeedsDirectory(IntoDirectory::Plan(Box::new(plan))));
             }
             return self.plan(RestorePlan::make(&parts, &spec)?);

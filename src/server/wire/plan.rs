@@ -6,8 +6,8 @@ use carelog_rpc as rpc;
 use rpc::{Change, Octets, RestoreMethod};
 
 use super::{backup, scope, source_kind};
-use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
-use crate::job::{BackupPlan, Parts, RestorePlan};
+use crate::catalog::{BackupRecord, BackupSpec, JobError};
+use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan};
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -71,10 +71,6 @@ fn instructions(plan: &RestorePlan) -> Vec<String> {
                 .to_owned(),
         );
     }
-    lines.push(
-        "Services and containers that mount a restored folder have to be restarted: they still see the old one."
-            .to_owned(),
-    );
     lines
 }
 
@@ -95,15 +91,16 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
 }
 
 /// A restore into a directory replaces nothing, so there is nothing to look at but the backup.
-pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &RestoreSpec) -> rpc::RestorePlan {
-    let selected = record.sources.iter().filter(|held| spec.sources.is_empty() || spec.sources.contains(&held.name));
-    let sources: Vec<rpc::RestoreSource> = selected
-        .map(|held| rpc::RestoreSource {
-            name: held.name.to_string(),
-            kind: source_kind(held.kind),
+pub(in crate::server) fn plan_into_directory(record: &BackupRecord, plan: IntoDirectoryPlan) -> rpc::RestorePlan {
+    let sources: Vec<rpc::RestoreSource> = plan
+        .sources
+        .into_iter()
+        .map(|source| rpc::RestoreSource {
+            kind: source_kind(source.kind),
             method: RestoreMethod::Write,
-            destination: Octets(held.name.as_str().as_bytes().to_vec()),
-            added: Change { files: held.files, bytes: held.size_bytes },
+            destination: Octets(source.name.as_str().as_bytes().to_vec()),
+            name: source.name.to_string(),
+            added: Change { files: source.files, bytes: source.bytes },
             changed: Change::default(),
             removed: Change::default(),
             notes: Vec::new(),
