@@ -12,7 +12,9 @@ use crate::archive::{ArchiveReader, EntryKind, SourceMetadata};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
 use crate::progress::Progress;
-use crate::source::{KeptData, SafetyBackup, Source, SourcePlan, StageError, StageRequest, Staged, Wanted, shown};
+use crate::source::{
+    KeptData, SafetyBackup, Source, SourceError, SourcePlan, StageError, StageRequest, Staged, Wanted, shown,
+};
 use crate::store::Lease;
 
 /// What is to be put in place, open.
@@ -200,6 +202,7 @@ impl Replacement {
 
     fn plan_error(&self, error: StageError) -> JobError {
         let is_of_live_data = matches!(error, StageError::Source(_));
+        let is_something_else = matches!(error, StageError::Source(SourceError::WrongType { .. }));
         let error = JobError::from(error);
         if !is_of_live_data || error.code != ErrorCode::Failed {
             return error;
@@ -208,7 +211,9 @@ impl Replacement {
             "nothing was changed; make {} what the configuration says, or restore with --to DIR",
             self.source.metadata().location
         );
-        JobError { hint, ..error }
+        // What is not of the kind that was saved cannot be replaced safely, whatever is accepted.
+        let code = if is_something_else { ErrorCode::Refused } else { error.code };
+        JobError { code, hint, ..error }
     }
 }
 
