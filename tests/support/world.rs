@@ -29,6 +29,13 @@ impl World {
         Self::in_dir(tempfile::Builder::new().prefix("w-").tempdir_in(parent).unwrap())
     }
 
+    /// As [`World::below`], and before there is any live data `mount` is given the folder, to mount something in it.
+    pub(crate) fn below_with(parent: &Path, mount: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::Builder::new().prefix("w-").tempdir_in(parent).unwrap();
+        mount(dir.path());
+        Self::in_dir(dir)
+    }
+
     fn in_dir(dir: TempDir) -> Self {
         let clinic = Clinic::make(&dir.path().join("clinic"));
         let world = Self { dir, clinic };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
@@ -34,6 +35,12 @@ pub(super) fn passages_in(text: &str) -> Vec<Passage> {
 pub(super) fn passages() -> Vec<Passage> {
     let site = Site::new();
     let trace = site.world.path("trace");
+    passages_at(&site, &trace)
+}
+
+/// Every passage of an undisturbed restore at `site`, which is written down in the file `trace`.
+#[track_caller]
+pub(super) fn passages_at(site: &Site, trace: &Path) -> Vec<Passage> {
     let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
     site.restore().expect_code(0);
     daemon.stop();
@@ -68,13 +75,17 @@ pub(super) fn plan((point, nth): &Passage, action: &str) -> String {
 #[track_caller]
 pub(super) fn restore_killed_at(passage: &Passage) -> Site {
     let site = Site::new();
+    kill_restore_at(&site, passage);
+    site
+}
+
+#[track_caller]
+pub(super) fn kill_restore_at(site: &Site, passage: &Passage) {
     let plan = plan(passage, "kill");
     let mut daemon = site.world.start_with(&[("CARELOG_FAIL", &plan)]);
     let answer = site.restore();
     let status = daemon.wait();
     assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{passage:?}: {status}, {answer:?}");
-    drop(daemon);
-    site
 }
 
 /// After a start, everything is in order without anybody's help, and the next restore succeeds.

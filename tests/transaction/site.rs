@@ -1,7 +1,7 @@
 //! A clinic with an application: hooks that write down what they are called for and what they see.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
 use serde_json::Value;
@@ -32,22 +32,26 @@ pub(super) struct Site {
     pub(super) then: Live,
     /// As before a restore.
     pub(super) now: Live,
+    /// Where the hooks write down what they are called for.
+    pub(super) calls: PathBuf,
 }
 
 impl Site {
     /// With the hooks `stop`, `start` and `probe`, each of which writes a line.
     pub(super) fn new() -> Self {
-        Self::with_hooks(|site| {
-            let hooks = ["stop_application", "start_application"].map(|name| site.hook(name, &site.line(name)));
-            let probe = site.probe("works", &site.line("probe"));
-            format!("{}{}{probe}{}", hooks[0], hooks[1], site.hook("after_restore", &site.line("after_restore")))
-        })
+        Self::with_hooks(|hooks| hooks.that_write_lines())
     }
 
     /// With the `[hooks]` that `hooks` writes.
     pub(super) fn with_hooks(hooks: impl Fn(&Hooks<'_>) -> String) -> Self {
         let world = World::new();
-        let text = hooks(&Hooks { world: &world });
+        let calls = world.path("calls");
+        Self::within(world, calls, hooks)
+    }
+
+    /// In a world with places of its own.
+    pub(super) fn within(world: World, calls: PathBuf, hooks: impl Fn(&Hooks<'_>) -> String) -> Self {
+        let text = hooks(&Hooks { world: &world, calls: &calls });
         world.write_config(&format!("{}\n[hooks]\n{text}", world.config()));
         make_small(&world);
         let then = Live::of(&world);
@@ -58,7 +62,7 @@ impl Site {
         change_everything(&world);
         let now = Live::of(&world);
         assert!(now.records != then.records && now.studies != then.studies);
-        Self { world, backup, then, now }
+        Self { world, backup, then, now, calls }
     }
 
     pub(super) fn restore(&self) -> Answer {
@@ -67,7 +71,7 @@ impl Site {
 
     /// What the hooks wrote down.
     pub(super) fn calls(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.world.path("calls")).unwrap_or_default();
+        let text = fs::read_to_string(&self.calls).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
@@ -126,9 +130,17 @@ impl Site {
 /// Writes hooks for a world.
 pub(super) struct Hooks<'w> {
     pub(super) world: &'w World,
+    calls: &'w Path,
 }
 
 impl Hooks<'_> {
+    /// `stop`, `start`, `probe` and `after_restore`, which do nothing but write a line each.
+    pub(super) fn that_write_lines(&self) -> String {
+        let hooks = ["stop_application", "start_application"].map(|name| self.hook(name, &self.line(name)));
+        let probe = self.probe("works", &self.line("probe"));
+        format!("{}{}{probe}{}", hooks[0], hooks[1], self.hook("after_restore", &self.line("after_restore")))
+    }
+
     /// A line of the configuration.
     pub(super) fn hook(&self, name: &str, script: &str) -> String {
         format!("{name} = {{ {} }}\n", self.fields(script))
@@ -152,14 +164,16 @@ impl Hooks<'_> {
             "d=old; grep -q \"Patient 30\" {data} && d=new; s=old; test -e {studies}/report.txt && s=new; \
              m=free; test -e {} && m=held; echo {name} $CARELOG_STATUS $d $s $m >> {}",
             marker.display(),
-            self.world.path("calls").display()
+            self.calls.display()
         )
     }
 }
 
 fn make_small(world: &World) {
     let studies = &world.clinic.studies;
-    fs::remove_dir_all(studies).unwrap();
+    for entry in fs::read_dir(studies).unwrap() {
+        fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
     write_file(&studies.join("study-000/image-0000.dcm"), &noise(1, 3_000));
     write_file(&studies.join("report.txt"), b"nothing abnormal\n");
 }
