@@ -11,6 +11,9 @@ use super::clinic::Clinic;
 use super::daemon::Daemon;
 use super::process::{self, Answer};
 
+/// The folder within a root that is a mount point, in which restores stage and keep.
+pub(crate) const LAID_ASIDE_WITHIN: &str = ".carelog-restore";
+
 /// The world of one test. When the test fails, it prints the daemon's log on its way out.
 pub(crate) struct World {
     dir: TempDir,
@@ -101,6 +104,28 @@ impl World {
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
         names.sort();
         names
+    }
+
+    /// What lies beside the live data, and in the folder that restores make within the root of the studies, relative to
+    /// the folder of both and sorted. That folder too when it is empty.
+    pub(crate) fn laid_aside(&self) -> Vec<String> {
+        let clinic = self.path("clinic");
+        let inner = self.clinic.studies.join(LAID_ASIDE_WITHIN);
+        let names = |dir: &Path| {
+            let entries = fs::read_dir(dir).map(|entries| entries.map(|entry| entry.unwrap().path()));
+            entries.map_or_else(|_| Vec::new(), Iterator::collect::<Vec<_>>)
+        };
+        let mut found = names(&inner);
+        if found.is_empty() && inner.exists() {
+            found.push(inner);
+        }
+        found.extend(
+            names(&clinic).into_iter().filter(|path| ![&self.clinic.data, &self.clinic.studies].contains(&path)),
+        );
+        let mut found: Vec<_> =
+            found.iter().map(|path| path.strip_prefix(&clinic).unwrap().display().to_string()).collect();
+        found.sort();
+        found
     }
 
     /// Starts the daemon and waits until it says that it is ready.

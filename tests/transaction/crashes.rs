@@ -130,7 +130,7 @@ fn a_restore_that_comes_upon_an_error_at_any_point_puts_everything_back_and_the_
         let context = format!("an error at {passage:?}: {answer:?}");
         if passage.0 == "restore.discard" {
             // It was too late to take back what had succeeded: it is a warning that names what stays.
-            let left = site.beside_live_data();
+            let left = site.world.laid_aside();
             assert_eq!((answer.code, left.len()), (3, 1), "{context}: {left:?}");
             assert!(answer.stdout.contains(&left[0]), "{context}");
         } else {

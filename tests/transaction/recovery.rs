@@ -72,7 +72,7 @@ fn a_restore_that_waited_during_the_crash_runs_beside_the_rest_of_the_recovery()
 #[test]
 fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     let site = restore_killed_at(&("restore.swapped".to_owned(), 1));
-    let aside = site.beside_live_data().into_iter().find(|name| name.contains("data.json")).unwrap();
+    let aside = site.world.laid_aside().into_iter().find(|name| name.contains("data.json")).unwrap();
     let aside = site.world.path("clinic").join(aside);
     let rescued = site.world.path("rescued");
     fs::rename(&aside, &rescued).unwrap();

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
 use crate::support::wait::wait_until;
+use crate::support::world::LAID_ASIDE_WITHIN;
 use crate::support::{TreeImage, World};
 
 /// The live data of both sources.
@@ -20,7 +21,10 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn of(world: &World) -> Self {
-        Self { records: world.clinic.records(), studies: TreeImage::of(&world.clinic.studies) }
+        Self {
+            records: world.clinic.records(),
+            studies: TreeImage::of_all_but(&world.clinic.studies, LAID_ASIDE_WITHIN),
+        }
     }
 }
 
@@ -88,15 +92,6 @@ impl Site {
         self.world.state_dir().join("restore-in-progress")
     }
 
-    /// The names beside the live data that are not the clinic's.
-    pub(super) fn beside_live_data(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.world.path("clinic")).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name().display().to_string());
-        let mut names: Vec<_> = names.filter(|name| name != "data.json" && name != "studies").collect();
-        names.sort();
-        names
-    }
-
     /// Waits until no restore has anything left to do.
     #[track_caller]
     pub(super) fn wait_settled(&self) {
@@ -115,7 +110,7 @@ impl Site {
         let live = Live::of(&self.world);
         let is_new = live == self.then;
         assert!(is_new || live == self.now, "{context}: {:#}", live.records);
-        assert_eq!(self.beside_live_data(), Vec::<String>::new(), "{context}");
+        assert_eq!(self.world.laid_aside(), Vec::<String>::new(), "{context}");
         assert!(!self.marker().exists(), "{context}");
         let calls = self.calls();
         let last = calls.iter().rfind(|call| call.starts_with("stop") || call.starts_with("start"));
