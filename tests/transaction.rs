@@ -7,5 +7,9 @@ mod hooks;
 #[cfg(feature = "failpoints")]
 mod power;
 #[cfg(feature = "failpoints")]
+mod powered;
+#[cfg(feature = "failpoints")]
 mod recovery;
 mod site;
+#[cfg(feature = "failpoints")]
+mod undoing;

@@ -1,93 +1,122 @@
-//! The power goes at every point of a restore: what was not made durable by then is gone, on one disk or on several.
+//! The power goes at every point of a restore: what was not made durable by then is gone, on one disk or on several. What
+//! one disk wrote says nothing of what another one did.
 
-use super::crashes::{Passage, assert_recovered, kill_restore_at, passages_at};
-use super::site::Site;
-use crate::support::World;
-use crate::support::disks::{Disks, FileSystem};
+use super::crashes::{assert_recovered, kill_restore_at, passages_at, plan};
+use super::powered::{CLINIC_ON_XFS, Inner, PoweredSite, STATE_ON_EXT4, STUDIES_ON_EXT4};
+use super::site::Live;
+use crate::crash::aftermath::assert_consistent;
+use crate::support::disks::FileSystem;
 
-/// A site on disks. Fields go in this order.
-struct PoweredSite {
-    site: Site,
-    disks: Disks,
-}
-
-impl PoweredSite {
-    /// All of it on one disk, but for what is mounted within it: `inner` says which folder, and as what.
-    fn on(outer: FileSystem, inner: Option<(&str, FileSystem)>) -> Option<Self> {
-        let mut disks = Disks::new()?;
-        let mounted = disks.beside("disk");
-        disks.mount(outer, &mounted);
-        let world = World::below_with(&mounted, |dir| {
-            if let Some((folder, file_system)) = inner {
-                disks.mount(file_system, &dir.join(folder));
-            }
-        });
-        // What was done before the power went is known only to what has power.
-        let site = Site::within(world, disks.beside("calls"), |hooks| hooks.that_write_lines());
-        disks.save();
-        Some(Self { site, disks })
+/// The power goes at every passage of a restore, and once when its success was reported.
+fn lose_power_everywhere(outer: FileSystem, inner: Inner) {
+    let Some(powered) = PoweredSite::on(outer, inner) else { return };
+    let PoweredSite { site, disks } = &powered;
+    for passage in passages_at(site, &disks.beside("trace")) {
+        powered.load();
+        kill_restore_at(site, &passage);
+        disks.lose_power();
+        let daemon = site.world.start();
+        assert_recovered(site, &daemon, &format!("the power went at {passage:?}"));
+        assert_consistent(&site.world);
+        daemon.stop();
     }
-
-    /// As before any restore.
-    fn reset(&self) {
-        self.disks.load();
-        let _none_yet = std::fs::remove_file(&self.site.calls);
-    }
-
-    fn passages(&self) -> Vec<Passage> {
-        passages_at(&self.site, &self.disks.beside("trace"))
-    }
-
-    /// The power goes at every passage of a restore, and once when its success was said.
-    fn lose_power_everywhere(&self) {
-        for passage in self.passages() {
-            self.reset();
-            kill_restore_at(&self.site, &passage);
-            self.disks.lose_power();
-            let daemon = self.site.world.start();
-            assert_recovered(&self.site, &daemon, &format!("the power went at {passage:?}"));
-            daemon.stop();
-        }
-        self.reset();
-        let daemon = self.site.world.start();
-        self.site.restore().expect_code(0);
-        daemon.kill9();
-        self.disks.lose_power();
-        let daemon = self.site.world.start();
-        assert!(self.site.assert_whole("the power went after the restore"));
-        assert_eq!(self.site.job().unwrap()["state"], "succeeded");
-        assert_recovered(&self.site, &daemon, "the power went after the restore");
-    }
+    powered.load();
+    let daemon = site.world.start();
+    site.restore().expect_code(0);
+    daemon.kill9();
+    disks.lose_power();
+    let daemon = site.world.start();
+    assert!(site.assert_whole("the power went after the restore"));
+    assert_eq!(site.job().unwrap()["state"], "succeeded");
+    assert_recovered(site, &daemon, "the power went after the restore");
+    assert_consistent(&site.world);
 }
 
 #[test]
 fn a_restore_on_one_ext4_disk_that_loses_power_at_any_point_is_settled_at_the_next_start() {
-    let Some(site) = PoweredSite::on(FileSystem::Ext4, None) else { return };
-    site.lose_power_everywhere();
+    lose_power_everywhere(FileSystem::Ext4, None);
 }
 
 #[test]
 fn a_restore_on_one_xfs_disk_that_loses_power_at_any_point_is_settled_at_the_next_start() {
-    let Some(site) = PoweredSite::on(FileSystem::Xfs, None) else { return };
-    site.lose_power_everywhere();
+    lose_power_everywhere(FileSystem::Xfs, None);
 }
 
-// What one disk wrote says nothing of what another one did.
-
 #[test]
-fn a_restore_of_sources_on_a_disk_of_their_own_that_lose_power_at_any_point_is_settled_at_the_next_start() {
-    let Some(site) = PoweredSite::on(FileSystem::Ext4, Some(("clinic", FileSystem::Xfs))) else { return };
-    site.lose_power_everywhere();
+fn a_restore_of_sources_on_a_disk_of_their_own_that_loses_power_at_any_point_is_settled_at_the_next_start() {
+    lose_power_everywhere(FileSystem::Ext4, CLINIC_ON_XFS);
 }
 
 #[test]
 fn a_restore_whose_state_is_on_a_disk_of_its_own_that_loses_power_at_any_point_is_settled_at_the_next_start() {
-    let Some(site) = PoweredSite::on(FileSystem::Xfs, Some(("state", FileSystem::Ext4))) else { return };
-    site.lose_power_everywhere();
+    lose_power_everywhere(FileSystem::Xfs, STATE_ON_EXT4);
 }
 
 #[test]
 fn a_restore_of_a_root_that_is_a_disk_that_loses_power_at_any_point_is_settled_at_the_next_start() {
-    let Some(site) = PoweredSite::on(FileSystem::Xfs, Some(("clinic/studies", FileSystem::Ext4))) else { return };
-    site.lose_power_everywhere();
+    lose_power_everywhere(FileSystem::Xfs, STUDIES_ON_EXT4);
+}
+
+#[test]
+fn a_restore_that_failed_at_any_point_and_then_loses_power_leaves_nothing() {
+    let Some(powered) = PoweredSite::on(FileSystem::Ext4, CLINIC_ON_XFS) else { return };
+    let PoweredSite { site, disks } = &powered;
+    for passage in passages_at(site, &disks.beside("trace")) {
+        powered.load();
+        let plan = plan(&passage, "error");
+        let daemon = site.world.start_with(&[("CARELOG_FAIL", &plan)]);
+        let answer = site.restore();
+        daemon.kill9();
+        disks.lose_power();
+        let daemon = site.world.start();
+        let context = format!("the power went after an error at {passage:?}: {answer:?}");
+        site.settled_job();
+        let is_new = site.assert_of_one_piece(&context);
+        assert_eq!(is_new, answer.code != 1, "{context}");
+        assert_consistent(&site.world);
+        if passage.0 != "restore.discard" {
+            assert!(site.world.laid_aside().is_empty(), "{context}: {:?}", site.world.laid_aside());
+        }
+        // What could not be removed then is removed later.
+        site.restore().expect_code(0);
+        daemon.restart().stop();
+        assert!(site.assert_whole(&context), "{context}");
+    }
+}
+
+#[test]
+fn what_a_restore_kept_is_all_there_and_the_restore_too_when_the_power_goes_behind_its_commit() {
+    for (outer, inner) in [(FileSystem::Ext4, CLINIC_ON_XFS), (FileSystem::Xfs, STUDIES_ON_EXT4)] {
+        let Some(powered) = PoweredSite::on(outer, inner) else { return };
+        let PoweredSite { site, disks } = &powered;
+        site.keep_replaced();
+        powered.save();
+        let passages = passages_at(site, &disks.beside("trace"));
+        let probed = passages.iter().position(|(point, _)| point == "restore.probed").unwrap();
+        for passage in passages[probed..].iter().map(Some).chain([None]) {
+            powered.load();
+            let context = format!("the power went at {passage:?}");
+            match passage {
+                Some(passage) => kill_restore_at(site, passage),
+                None => {
+                    let daemon = site.world.start();
+                    site.restore().expect_code(0);
+                    daemon.kill9();
+                }
+            }
+            disks.lose_power();
+            let daemon = site.world.start();
+            let job = site.settled_job();
+            let kept = site.world.laid_aside();
+            let is_new = site.assert_of_one_piece(&context);
+            assert_eq!(is_new, job["state"] == "succeeded", "{context}: {job:#}");
+            assert!(is_new || passage.is_some(), "{context}");
+            assert_eq!(kept.len(), if is_new { 2 } else { 0 }, "{context}: {kept:?}");
+            if is_new {
+                site.undo(job["id"].as_str().unwrap()).expect_code(0);
+                assert!(Live::of(&site.world) == site.now, "{context}");
+            }
+            daemon.stop();
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
-use crate::support::wait::wait_until;
+use crate::support::wait::{wait_for, wait_until};
 use crate::support::world::LAID_ASIDE_WITHIN;
 use crate::support::{TreeImage, World};
 
@@ -81,11 +81,37 @@ impl Site {
 
     /// The only restore job.
     pub(super) fn job(&self) -> Option<Value> {
+        let mut jobs = self.restore_jobs();
+        assert!(jobs.len() <= 1, "{jobs:#?}");
+        jobs.pop()
+    }
+
+    /// The restore jobs, the newest first.
+    pub(super) fn restore_jobs(&self) -> Vec<Value> {
         let jobs = self.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
         let mut jobs = jobs["jobs"].as_array().unwrap().clone();
         jobs.retain(|job| job["kind"] == "restore");
-        assert!(jobs.len() <= 1, "{jobs:#?}");
-        jobs.pop()
+        jobs
+    }
+
+    /// The newest restore job, once it has ended and nothing of any restore is left to be done.
+    #[track_caller]
+    pub(super) fn settled_job(&self) -> Value {
+        let job = wait_for("the end of the job", || {
+            let job = self.restore_jobs().swap_remove(0);
+            (job["state"] != "running" && job["state"] != "queued").then_some(job)
+        });
+        self.wait_settled();
+        job
+    }
+
+    /// From here on restores keep what they replace. No daemon runs.
+    pub(super) fn keep_replaced(&self) {
+        self.world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
+    }
+
+    pub(super) fn undo(&self, restore: &str) -> Answer {
+        self.world.ctl(&["restore", "--undo", restore, "--yes", "--json"])
     }
 
     pub(super) fn marker(&self) -> PathBuf {
@@ -103,14 +129,22 @@ impl Site {
         });
     }
 
-    /// What holds after anything: both sources of one generation, nothing beside them, the marker gone, and the application
-    /// running if it was ever stopped; and whenever it was started its data was whole and its unit allowed to start.
+    /// What holds after anything that keeps nothing: nothing lies beside the live data, and [`Site::assert_of_one_piece`].
     #[track_caller]
     pub(super) fn assert_whole(&self, context: &str) -> bool {
+        let is_new = self.assert_of_one_piece(context);
+        assert_eq!(self.world.laid_aside(), Vec::<String>::new(), "{context}");
+        is_new
+    }
+
+    /// What holds after anything: both sources of one generation (true for that of the backup), the marker gone, and the
+    /// application running if it was ever stopped; and whenever it was started its data was whole and its unit allowed to
+    /// start.
+    #[track_caller]
+    pub(super) fn assert_of_one_piece(&self, context: &str) -> bool {
         let live = Live::of(&self.world);
         let is_new = live == self.then;
         assert!(is_new || live == self.now, "{context}: {:#}", live.records);
-        assert_eq!(self.world.laid_aside(), Vec::<String>::new(), "{context}");
         assert!(!self.marker().exists(), "{context}");
         let calls = self.calls();
         let last = calls.iter().rfind(|call| call.starts_with("stop") || call.starts_with("start"));
