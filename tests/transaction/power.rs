@@ -1,8 +1,14 @@
 //! The power goes at every point of a restore: what was not made durable by then is gone, on one disk or on several. What
 //! one disk wrote says nothing of what another one did.
 
-use super::crashes::{assert_recovered, kill_restore_at, passages_at, plan};
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+
+use nix::sys::signal::Signal;
+
+use super::crashes::{Passage, assert_recovered, kill_restore_at, passages_at, plan};
 use super::powered::{CLINIC_ON_XFS, Inner, PoweredSite, STATE_ON_EXT4, STUDIES_ON_EXT4};
+use super::recovery::recovery_of;
 use super::site::Live;
 use crate::crash::aftermath::assert_consistent;
 use crate::support::disks::FileSystem;
@@ -59,7 +65,7 @@ fn a_restore_of_a_root_that_is_a_disk_that_loses_power_at_any_point_is_settled_a
 
 #[test]
 fn a_restore_that_failed_at_any_point_and_then_loses_power_leaves_nothing() {
-    let Some(powered) = PoweredSite::on(FileSystem::Ext4, CLINIC_ON_XFS) else { return };
+    let Some(powered) = PoweredSite::on(FileSystem::Xfs, STUDIES_ON_EXT4) else { return };
     let PoweredSite { site, disks } = &powered;
     for passage in passages_at(site, &disks.beside("trace")) {
         powered.load();
@@ -82,6 +88,41 @@ fn a_restore_that_failed_at_any_point_and_then_loses_power_leaves_nothing() {
         daemon.restart().stop();
         assert!(site.assert_whole(&context), "{context}");
     }
+}
+
+#[test]
+fn a_recovery_that_loses_power_at_any_point_is_gone_on_with_at_the_next_start() {
+    let Some(powered) = PoweredSite::on(FileSystem::Xfs, STUDIES_ON_EXT4) else { return };
+    let site = &powered.site;
+    let cut_at = |passage: &Passage| {
+        powered.load();
+        kill_restore_at(site, passage);
+        powered.lose_power();
+    };
+    // Points that lead to the same recovery are tried once.
+    let mut seen = BTreeSet::new();
+    for passage in passages_at(site, &powered.disks.beside("trace")) {
+        cut_at(&passage);
+        let recovery = recovery_of(site, &powered.disks.beside("recovery"));
+        if !seen.insert(recovery.clone()) {
+            continue;
+        }
+        for point in recovery {
+            let context = format!("the power went at {passage:?}, then at {point:?}");
+            cut_at(&passage);
+            let plan = plan(&point, "kill");
+            let mut daemon = site.world.spawn_with(&[("CARELOG_FAIL", &plan)]);
+            let status = daemon.wait();
+            assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{context}: {status}");
+            drop(daemon);
+            powered.lose_power();
+            let daemon = site.world.start();
+            assert_recovered(site, &daemon, &context);
+            assert_consistent(&site.world);
+            daemon.stop();
+        }
+    }
+    assert!(seen.len() > 3, "{seen:#?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
@@ -14,6 +15,13 @@ use crate::support::wait::wait_until;
 fn recovery_after(passage: &Passage) -> Vec<Passage> {
     let site = restore_killed_at(passage);
     let trace = site.world.path("trace");
+    recovery_of(&site, &trace)
+}
+
+/// What a start of the daemon of `site` passes, up to the end of its recovery. It is written down in the file `trace`.
+#[track_caller]
+pub(super) fn recovery_of(site: &Site, trace: &Path) -> Vec<Passage> {
+    let _earlier = fs::remove_file(trace);
     let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
     site.wait_settled();
     daemon.stop();
