@@ -153,7 +153,7 @@ fn what_the_application_wrote_before_it_stopped_joins_the_safety_backup() {
 #[test]
 fn what_was_replaced_is_kept_for_its_time_and_then_discarded() {
     let site = Site::new();
-    site.world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
+    site.keep_replaced();
     let daemon = site.world.start();
     site.restore().expect_code(0);
     let kept = site.world.laid_aside();

@@ -24,8 +24,15 @@ pub(super) fn recovery_of(site: &Site, trace: &Path) -> Vec<Passage> {
     let _earlier = fs::remove_file(trace);
     let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
     site.wait_settled();
+    let passed = || passages_in(&fs::read_to_string(trace).unwrap_or_default());
+    // The last line can be read before it is synced.
+    wait_until("the last line of the journal to be synced", || {
+        let passed = passed();
+        let count = |point: &str| passed.iter().filter(|(passed, _)| passed == point).count();
+        count("journal.append") == count("journal.synced")
+    });
     daemon.stop();
-    passages_in(&fs::read_to_string(trace).unwrap_or_default())
+    passed()
 }
 
 #[test]

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
-use crate::support::wait::{wait_for, wait_until};
+#[cfg(feature = "failpoints")]
+use crate::support::wait::wait_for;
+use crate::support::wait::wait_until;
 use crate::support::world::LAID_ASIDE_WITHIN;
 use crate::support::{TreeImage, World};
 
@@ -94,24 +96,9 @@ impl Site {
         jobs
     }
 
-    /// The newest restore job, once it has ended and nothing of any restore is left to be done.
-    #[track_caller]
-    pub(super) fn settled_job(&self) -> Value {
-        let job = wait_for("the end of the job", || {
-            let job = self.restore_jobs().swap_remove(0);
-            (job["state"] != "running" && job["state"] != "queued").then_some(job)
-        });
-        self.wait_settled();
-        job
-    }
-
     /// From here on restores keep what they replace. No daemon runs.
     pub(super) fn keep_replaced(&self) {
         self.world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
-    }
-
-    pub(super) fn undo(&self, restore: &str) -> Answer {
-        self.world.ctl(&["restore", "--undo", restore, "--yes", "--json"])
     }
 
     pub(super) fn marker(&self) -> PathBuf {
@@ -153,6 +140,24 @@ impl Site {
             assert!(call.ends_with("old old free") || call.ends_with("new new free"), "{context}: {calls:#?}");
         }
         is_new
+    }
+}
+
+#[cfg(feature = "failpoints")]
+impl Site {
+    /// The newest restore job, once it has ended and nothing of any restore is left to be done.
+    #[track_caller]
+    pub(super) fn settled_job(&self) -> Value {
+        let job = wait_for("the end of the job", || {
+            let job = self.restore_jobs().swap_remove(0);
+            (job["state"] != "running" && job["state"] != "queued").then_some(job)
+        });
+        self.wait_settled();
+        job
+    }
+
+    pub(super) fn undo(&self, restore: &str) -> Answer {
+        self.world.ctl(&["restore", "--undo", restore, "--yes", "--json"])
     }
 }
 
