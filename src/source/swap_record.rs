@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{SourceError, StageError};
 use super::escaped_path;
-use super::file_tree::remove::remove_tree;
 use super::place::{INNER, Place, third_name_of};
 use super::steps;
 use super::swap::SwapMethod;
 use super::swap::pair::{Folders, Pair, Standing};
 use super::swap::root_metadata::RootMetadata;
-use super::swap::site::{DIRECTORY, remove_if_empty};
+use super::swap::site::{DIRECTORY, make_removal_durable, remove_inner};
 use super::swap::thing::Thing;
 use crate::model::{SourceKind, SourceName};
 
@@ -199,19 +198,12 @@ impl SwapRecord {
     }
 
     fn remove_aside(&self, opened: &Opened<'_>) -> Result<(), StageError> {
-        if !self.method().is_by_entry() {
-            let place = Place::of(&self.live)?;
-            return place.remove_sibling(&self.aside_name());
+        let folder = opened.folders.live.as_fd();
+        if self.method().is_by_entry() {
+            return remove_inner(folder, &self.aside_name());
         }
-        let inner = rustix::fs::openat(&opened.folders.live, INNER, DIRECTORY, Mode::empty());
-        let inner = match inner {
-            Ok(inner) => inner,
-            Err(Errno::NOENT) => return Ok(()),
-            Err(error) => return Err(self.failed("opening the folder of", &self.aside, error)),
-        };
-        remove_tree(inner.as_fd(), &third_name_of(&self.aside_name()))?;
-        remove_tree(inner.as_fd(), &self.aside_name())?;
-        remove_if_empty(opened.folders.live.as_fd())
+        Place::of(&self.live)?.remove_sibling(&self.aside_name())?;
+        make_removal_durable(folder)
     }
 
     fn aside_name(&self) -> CString {

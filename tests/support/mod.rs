@@ -2,6 +2,7 @@
 
 pub(crate) mod clinic;
 pub(crate) mod daemon;
+pub(crate) mod disks;
 pub(crate) mod evil;
 #[cfg(feature = "failpoints")]
 pub(crate) mod machine;

@@ -156,22 +156,22 @@ fn what_the_application_wrote_before_it_stopped_joins_the_safety_backup() {
 #[test]
 fn what_was_replaced_is_kept_for_its_time_and_then_discarded() {
     let site = Site::new();
-    site.world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
+    site.keep_replaced();
     let daemon = site.world.start();
     site.restore().expect_code(0);
-    let kept = site.beside_live_data();
+    let kept = site.world.laid_aside();
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert!(kept.iter().all(|name| name.contains(".carelog-restore-")), "{kept:?}");
     // Also across restarts.
     let daemon = daemon.restart();
-    assert_eq!(site.beside_live_data(), kept);
+    assert_eq!(site.world.laid_aside(), kept);
 
     site.world.edit_config("keep_replaced = \"1h\"", "keep_replaced = \"1s\"");
     let _daemon = daemon.restart();
     site.restore().expect_code(0);
     wait_until("what was kept for a second to be discarded", || {
         site.world.ctl(&["backup"]).expect_code(0);
-        site.beside_live_data() == kept
+        site.world.laid_aside() == kept
     });
 }
 

@@ -255,7 +255,17 @@ impl<'a> Transaction<'a> {
     /// Removes what lies beside the live data. Returns what is left.
     fn discard(&mut self) -> Vec<String> {
         let mut left = Vec::new();
-        for (name, staged) in std::mem::take(&mut self.staged) {
+        let staged = std::mem::take(&mut self.staged);
+        // One that failed to be staged may have left something too, or nothing whose removal is durable.
+        let has_failed = |name: &SourceName| staged.iter().all(|(other, _)| other != name);
+        for source in self.restoring.replacements.iter().map(|replacement| &replacement.source) {
+            if has_failed(source.name())
+                && let Err(error) = source.sweep_staging(self.cx.job.id)
+            {
+                left.push(format!("remains of the restore of the source '{}' lie beside it: {error}", source.name()));
+            }
+        }
+        for (name, staged) in staged {
             let aside = staged.aside();
             let discarded = match self.journal.state.swaps.iter().find(|record| record.source == name) {
                 Some(record) => record.discard_aside(),
