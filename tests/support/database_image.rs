@@ -44,8 +44,5 @@ pub(crate) fn make_everything(cluster: &Cluster, database: &str) {
 /// Makes what a database with everything needs of a cluster and no dump of a database holds: a tablespace.
 #[track_caller]
 pub(crate) fn prepare_for_everything(cluster: &Cluster) {
-    cluster.psql(
-        "postgres",
-        "SET allow_in_place_tablespaces = true;\nCREATE TABLESPACE \"fast disk\" LOCATION '';",
-    );
+    cluster.psql("postgres", "SET allow_in_place_tablespaces = true;\nCREATE TABLESPACE \"fast disk\" LOCATION '';");
 }

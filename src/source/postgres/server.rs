@@ -119,7 +119,7 @@ impl Server {
         let url = || self.connection.url.with_database(database).to_string();
         let message = match ended.errors.trim() {
             "" => ended.status.to_string(),
-            printed => printed.to_owned(),
+            printed => shortened(printed),
         };
         let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
         // Messages of the server are in its own language; what is not recognised is shown as it is.
@@ -163,6 +163,15 @@ impl Server {
 
 /// Nobody who may create functions in the database may have us call them.
 pub(super) const HERMETIC: &str = "SET search_path = pg_catalog, pg_temp;\n";
+/// A message that may quote a statement of any length.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 2000;
+    if message.len() <= LONGEST {
+        return message.to_owned();
+    }
+    format!("{} …", &message[..message.floor_char_boundary(LONGEST)])
+}
+
 /// psql's exit status when the connection is not there or went away (psql(1), "Exit Status").
 const PSQL_NO_CONNECTION: i32 = 2;
 const NO_DATABASE: [&str; 1] = ["does not exist"];
