@@ -28,6 +28,7 @@ pub mod config;
 
 pub mod audit;
 
+pub mod account;
 pub mod clock;
 pub mod failpoint;
 pub mod fsio;

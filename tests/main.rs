@@ -17,6 +17,7 @@ mod hostile;
 mod interop;
 mod obstacles;
 mod packaging;
+mod postgres;
 mod quickstart;
 mod restore_source;
 mod round_trip;

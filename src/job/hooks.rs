@@ -11,12 +11,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, Uid, User};
+use nix::unistd::Pid;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::failure;
+use crate::account::{self, Account};
 use crate::catalog::JobError;
 use crate::config::Hook;
 use crate::model::{BackupId, ErrorCode, JobId, JobState};
@@ -124,21 +125,15 @@ pub(super) fn check(name: &str, hook: &Hook) -> Result<(), HookError> {
 }
 
 /// The user to become; `None` to stay who we are.
-fn resolve(name: &str, hook: &Hook) -> Result<Option<User>, HookError> {
-    let refused = |why: String| HookError::User { name: name.to_owned(), user: hook.run_as.clone(), why };
-    let user = User::from_name(&hook.run_as).map_err(|error| refused(error.to_string()))?;
-    let user = user.ok_or_else(|| refused("this system has no such user".to_owned()))?;
-    let ours = Uid::effective();
-    if user.uid == ours {
-        return Ok(None);
-    }
-    if !ours.is_root() {
-        return Err(refused(format!("carelogd runs as user {ours}, and only root can become another")));
-    }
-    Ok(Some(user))
+fn resolve(name: &str, hook: &Hook) -> Result<Option<Account>, HookError> {
+    account::to_become(&hook.run_as).map_err(|why| HookError::User {
+        name: name.to_owned(),
+        user: hook.run_as.clone(),
+        why,
+    })
 }
 
-fn spawn(hook: &Hook, about: About, user: Option<User>) -> std::io::Result<(Child, Output)> {
+fn spawn(hook: &Hook, about: About, user: Option<Account>) -> std::io::Result<(Child, Output)> {
     let (reader, writer) = std::io::pipe()?;
     let Some((program, arguments)) = hook.argv.split_first() else {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it names no program"));
@@ -157,7 +152,7 @@ fn spawn(hook: &Hook, about: About, user: Option<User>) -> std::io::Result<(Chil
         .stderr(writer)
         .process_group(0);
     if let Some(user) = user {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        command.uid(user.uid).gid(user.gid);
     }
     // Non-blocking for us alone: the flag belongs to this end of the pipe.
     let output = Output { pipe: Receiver::from_owned_fd(OwnedFd::from(reader))?, tail: Vec::new(), at_end: false };

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::postgres::PostgresError;
 use crate::archive::{ReadError, WriteError};
 use crate::model::Sha256;
 use crate::progress::Cancelled;
@@ -75,9 +76,21 @@ pub enum SourceError {
         /// Why.
         reason: String,
     },
+    /// A database server, or one of its programs.
+    #[error(transparent)]
+    Postgres(PostgresError),
     /// Cancelled while it was waited for.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl From<PostgresError> for SourceError {
+    fn from(error: PostgresError) -> Self {
+        match error {
+            PostgresError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Postgres(other),
+        }
+    }
 }
 
 /// Why a source could not be written to an archive.
@@ -94,12 +107,24 @@ pub enum SnapshotError {
     Cancelled(#[from] Cancelled),
 }
 
+impl From<PostgresError> for SnapshotError {
+    fn from(error: PostgresError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
 impl From<WriteError> for SnapshotError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Cancelled(cancelled) => Self::Cancelled(cancelled),
             other => Self::Write(other),
         }
+    }
+}
+
+impl From<PostgresError> for StageError {
+    fn from(error: PostgresError) -> Self {
+        Self::Source(error.into())
     }
 }
 

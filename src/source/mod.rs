@@ -13,6 +13,7 @@ pub mod file_tree;
 pub mod json_file;
 mod local_owner;
 mod place;
+pub mod postgres;
 mod request;
 mod selection;
 mod shortfalls;
@@ -25,6 +26,7 @@ mod swap_record;
 mod testing;
 mod warnings;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -182,6 +184,8 @@ pub struct CheckReport {
     pub device: Option<u64>,
     /// What may spoil a backup, each naming the thing.
     pub warnings: Vec<String>,
+    /// What the metadata of a backup that begins now has to say besides ([`SourceMetadata::details`]).
+    pub details: BTreeMap<String, String>,
 }
 
 /// A size known without reading.

@@ -2,6 +2,7 @@
 
 pub(crate) mod clinic;
 pub(crate) mod daemon;
+pub(crate) mod database_image;
 pub(crate) mod disks;
 pub(crate) mod evil;
 #[cfg(feature = "failpoints")]
@@ -9,6 +10,7 @@ pub(crate) mod machine;
 pub(crate) mod mount;
 #[cfg(feature = "failpoints")]
 pub(crate) mod pause;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod rust_paths;
 pub(crate) mod tree_diff;

@@ -1,5 +1,7 @@
 //! Real programs.
 
+use nix::unistd::{Uid, User};
+
 use super::*;
 
 fn shell(script: &str) -> Hook {

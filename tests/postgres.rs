@@ -1,0 +1,4 @@
+//! PostgreSQL databases as sources, with real servers.
+
+mod backup;
+mod trouble;
