@@ -63,6 +63,8 @@ impl From<SourceError> for JobError {
             SourceError::Cancelled(cancelled) => return (*cancelled).into(),
             SourceError::Refused { .. } => (ErrorCode::Refused, ""),
             SourceError::BadRule { .. } => (ErrorCode::Usage, "correct the source's exclude list in the configuration"),
+            // Its message ends with the next step.
+            SourceError::Postgres(_) => (ErrorCode::Failed, ""),
             SourceError::Io { error, .. } => (ErrorCode::Failed, hint_of(error)),
             SourceError::NotFound { .. }
             | SourceError::WrongType { .. }

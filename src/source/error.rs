@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::postgres::PostgresError;
 use crate::archive::{ReadError, WriteError};
 use crate::model::Sha256;
 use crate::progress::Cancelled;
@@ -67,6 +68,9 @@ pub enum SourceError {
         /// Why, and what to do instead.
         reason: String,
     },
+    /// The database, its server or the way there is at fault.
+    #[error(transparent)]
+    Postgres(PostgresError),
     /// A rule that cannot be understood.
     #[error("the exclude rule '{rule}' is not usable: {reason}")]
     BadRule {
@@ -78,6 +82,21 @@ pub enum SourceError {
     /// Cancelled while it was waited for.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl From<PostgresError> for SourceError {
+    fn from(error: PostgresError) -> Self {
+        match error {
+            PostgresError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Postgres(other),
+        }
+    }
+}
+
+impl From<PostgresError> for StageError {
+    fn from(error: PostgresError) -> Self {
+        Self::Source(error.into())
+    }
 }
 
 /// Why a source could not be written to an archive.

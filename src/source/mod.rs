@@ -35,6 +35,7 @@ pub use file_tree::wanted::Wanted;
 pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;
+pub use postgres::DatabaseSwap;
 pub use request::{KeptData, SafetyBackup, StageRequest};
 pub use swap::SwapMethod;
 pub use swap::root_metadata::RootMetadata;

@@ -64,12 +64,15 @@ pub struct SourceFacts {
 /// How a source was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
-    /// Where its live data is; escaped like the paths of a manifest.
+    /// Where its live data is, of a database its URL; escaped like the paths of a manifest.
     pub live: String,
     /// Where what was replaced was laid aside; escaped too.
     pub aside: String,
     /// Whether entry by entry.
     pub by_entry: bool,
+    /// Whether it is a database, which was renamed.
+    #[serde(default)]
+    pub is_database: bool,
 }
 
 /// How much a source held.
@@ -108,6 +111,7 @@ impl RestoreFacts {
                 live: escaped(&record.live),
                 aside: escaped(&record.aside),
                 by_entry: SwapMethod::is_by_entry(record.method()),
+                is_database: SwapMethod::is_of_database(record.method()),
             });
             let after = from.filter(|_| header.paths.is_empty()).map(Amount::from);
             Some(SourceFacts { name: name.clone(), kind, replaced, before: saved.map(Amount::from), after })

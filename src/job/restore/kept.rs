@@ -70,9 +70,12 @@ impl Kept {
         let Some(Ending::Committed(committed)) = state.ending.as_ref().filter(|_| state.is_settled) else {
             return None;
         };
-        let is_there = |record: &SwapRecord| record.aside.symlink_metadata().is_ok();
-        let sources: Vec<SourceName> =
-            state.undiscarded().into_iter().filter(is_there).map(|record| record.source).collect();
+        let sources: Vec<SourceName> = state
+            .undiscarded()
+            .into_iter()
+            .filter(SwapRecord::aside_may_be_there)
+            .map(|record| record.source)
+            .collect();
         let until = sources.iter().all(|name| committed.saved.contains(name)).then_some(committed.keep_until);
         let safety_backups = [state.header.safety, state.second_safety].into_iter().flatten().collect();
         (!sources.is_empty()).then_some(Self { job: state.header.job, sources, until, safety_backups })
@@ -93,7 +96,7 @@ impl Restores {
         let mut warnings = Vec::new();
         if let Some(Ending::Committed(committed)) = journal.state.ending.clone() {
             for record in journal.state.undiscarded() {
-                if !committed.saved.contains(&record.source) && record.aside.symlink_metadata().is_ok() {
+                if !committed.saved.contains(&record.source) && record.aside_may_be_there() {
                     warnings.push(format!(
                         "{}: the safety backup does not hold all that was replaced, so it was kept: {}",
                         record.source,

@@ -16,7 +16,7 @@ use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
 use crate::catalog::{BackupRecord, Job, JobError, JobFilter, JobOutcome, UndoSpec};
 use crate::model::{BackupId, ErrorCode, JobState, SourceName};
-use crate::source::{KeptData, RecordedSwap, SwapRecord};
+use crate::source::{KeptData, SwapRecord};
 
 pub(in crate::job) fn run(cx: &JobContext<'_>, spec: &UndoSpec) -> Result<JobOutcome, JobError> {
     cx.parts.restores.require_settled()?;
@@ -52,11 +52,11 @@ impl Undoing {
         let state = parts.restores.state_of(job.id)?;
         let safety = job.outcome.as_ref().and_then(|outcome| outcome.safety_backup_id);
         require_newest(parts, &job, state.as_ref())?;
-        let Some((state, Committed { saved, .. })) = state.and_then(kept_wholly) else {
+        let Some((state, Committed { saved, .. })) = state.map(kept_wholly).transpose()?.flatten() else {
             let message = format!("what job {} replaced is not kept any more", job.id);
             return Err(failure(ErrorCode::Refused, message, &restore_instead(safety)));
         };
-        if let Some(record) = state.swaps.iter().find(|record| !replaced_something(record)) {
+        if let Some(record) = state.swaps.iter().find(|record| !record.replaces_something()) {
             let message =
                 format!("nothing was there before job {} put the source '{}' in place", job.id, record.source);
             let hint = format!("move {} away by hand if that is what is wanted", record.live.display());
@@ -199,18 +199,17 @@ fn overlap(one: &[SourceName], other: &[SourceName]) -> bool {
 }
 
 /// If all that was replaced still lies beside the live data.
-fn kept_wholly(state: State) -> Option<(State, Committed)> {
-    let Some(Ending::Committed(committed)) = state.ending.clone() else { return None };
-    let is_there = |record: &SwapRecord| !replaced_something(record) || record.aside.symlink_metadata().is_ok();
-    let is_kept = state.is_settled && state.discarded.is_empty() && state.swaps.iter().all(is_there);
-    (is_kept && !state.swaps.is_empty()).then_some((state, committed))
-}
-
-fn replaced_something(record: &SwapRecord) -> bool {
-    match &record.swap {
-        RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old.is_some(),
-        RecordedSwap::ExchangeEntries(_) | RecordedSwap::RenameEntries(_) => true,
+fn kept_wholly(state: State) -> Result<Option<(State, Committed)>, JobError> {
+    let Some(Ending::Committed(committed)) = state.ending.clone() else { return Ok(None) };
+    if !state.is_settled || !state.discarded.is_empty() || state.swaps.is_empty() {
+        return Ok(None);
     }
+    for record in state.swaps.iter().filter(|record| record.replaces_something()) {
+        if !record.aside_is_there()? {
+            return Ok(None);
+        }
+    }
+    Ok(Some((state, committed)))
 }
 
 fn restore_instead(safety: Option<BackupId>) -> String {

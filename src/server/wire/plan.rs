@@ -85,6 +85,7 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
         method: match source.method {
             SwapMethod::ExchangeRoot | SwapMethod::RenameRoot => RestoreMethod::Exchange,
             SwapMethod::ExchangeEntries | SwapMethod::RenameEntries => RestoreMethod::ExchangeEntries,
+            SwapMethod::RenameDatabase => RestoreMethod::RenameDatabase,
         },
         destination: Octets::from_path(&source.destination),
         added: Change { files: source.added, bytes: source.added_bytes },

@@ -7,10 +7,12 @@ mod error;
 #[cfg_attr(not(test), expect(dead_code, reason = "being built"))]
 mod globals;
 mod process;
+mod restore;
 mod server;
 mod sql;
 mod tools;
 
 pub use error::PostgresError;
+pub use restore::{DatabaseSwap, ReplacedDatabase};
 pub use server::Connection;
 pub use tools::Version;
