@@ -22,5 +22,5 @@ pub mod writer;
 pub use frame::Codec;
 pub use manifest::{ChunkRef, Content, Entry, EntryKind, Meta, Mtime, Segment};
 pub use metadata::{Metadata, RestorePoint, SourceMetadata, SourceSummary, Totals};
-pub use reader::{ArchiveReader, ChunkLocation, Entries, ReadError, checked_chunk};
+pub use reader::{ArchiveReader, ChunkLocation, ContentReader, Entries, ReadError, checked_chunk};
 pub use writer::{ArchiveWriter, Finished, MemberContent, Special, WriteError, WriterOptions};

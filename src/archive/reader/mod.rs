@@ -3,6 +3,7 @@
 //! It distrusts every byte: each length is held against the file before anything is allocated, and what it hands out was
 //! checked against a SHA-256 that the restore point vouches for.
 
+mod content;
 mod entries;
 mod index;
 
@@ -11,11 +12,11 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
 
+pub use self::content::ContentReader;
 pub use self::entries::Entries;
 use self::index::Index;
 use super::escape::{excerpt, unescape};
 use super::frame::{Algorithm, Decompressor, FRAME_LIMIT};
-use super::manifest::Content;
 use super::metadata::{FORMAT_VERSION, FrameLocation, RestorePoint};
 use super::trailer::{self, Trailer};
 use crate::model::Sha256;
@@ -151,36 +152,6 @@ impl ArchiveReader {
     /// The file, for reading it from end to end.
     pub(super) const fn file(&self) -> &File {
         &self.frames_in.file
-    }
-
-    /// Delivers the chunks of `content` in order, each checked against its SHA-256. For single streams; trees are
-    /// extracted frame by frame in parallel.
-    ///
-    /// # Errors
-    /// Any [`ReadError`]; an error of `sink` comes back as [`ReadError::Io`].
-    pub fn read_content(
-        &self,
-        content: &Content,
-        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), ReadError> {
-        let mut loaded = None;
-        let mut raw = Vec::new();
-        for chunk in &content.chunks {
-            let location = self.locate(&chunk.id)?;
-            if loaded != Some(location.frame) {
-                self.read_frame(location.frame, &mut raw)?;
-                loaded = Some(location.frame);
-            }
-            let bytes = checked_chunk(&raw, &location, &chunk.id)?;
-            if bytes.len() != chunk.length as usize {
-                return Err(ReadError::Damaged(format!(
-                    "chunk {} has another length than the manifest says",
-                    chunk.id
-                )));
-            }
-            sink(bytes)?;
-        }
-        Ok(())
     }
 }
 

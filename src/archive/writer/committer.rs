@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 use sha2::Digest as _;
+use tokio_util::sync::CancellationToken;
 
 use super::flusher::Flusher;
 use super::pipeline::{DoneFrame, Mark};
+use super::stream_spool::StreamSpool;
 use crate::archive::index::IndexedChunk;
 use crate::archive::manifest::{ChunkRef, Entry, EntryKind};
 use crate::archive::metadata::{FrameLocation, ManifestChunk, Totals};
@@ -66,6 +68,11 @@ struct Committer {
     /// Chunks of the entry that is not complete yet.
     open_chunks: Vec<ChunkRef>,
     checkpoint: Option<Checkpoint>,
+    /// Takes the frames instead of the archive, while a stream comes whose header is not known yet.
+    stream: Option<StreamSpool>,
+    /// A complete stream that waits for its header.
+    complete_stream: Option<StreamSpool>,
+    stop: CancellationToken,
     spools: Vec<(Vec<u8>, BufWriter<File>, u64)>,
     new_source: bool,
     line: Vec<u8>,
@@ -76,6 +83,7 @@ pub(super) fn run(
     spool_dir: PathBuf,
     done: &Receiver<DoneFrame>,
     spare: &Sender<Vec<u8>>,
+    stop: CancellationToken,
 ) -> io::Result<Committed> {
     let flusher = Flusher::start(&file)?;
     let output = Output { file, hasher: sha2::Sha256::new(), position: 0 };
@@ -87,6 +95,9 @@ pub(super) fn run(
         spool_dir,
         open_chunks: Vec::new(),
         checkpoint: None,
+        stream: None,
+        complete_stream: None,
+        stop,
         spools: Vec::new(),
         new_source: true,
         line: Vec::new(),
@@ -109,16 +120,9 @@ impl Committer {
     /// Appends one frame and follows its marks; gives back the buffer.
     fn commit(&mut self, frame: DoneFrame) -> io::Result<Vec<u8>> {
         let stored = frame.stored?;
-        let number = length_u32(self.committed.frames.len())?;
+        let number = self.next_frame()?;
         if frame.raw_length > 0 {
-            let location = FrameLocation {
-                position: self.committed.output.position,
-                stored: length_u32(stored.len())?,
-                raw: length_u32(frame.raw_length)?,
-            };
-            self.committed.output.append(&stored)?;
-            self.flusher.written(stored.len());
-            self.committed.frames.push(location);
+            self.store(&stored, frame.raw_length)?;
         }
         let mut ids = frame.chunk_ids.into_iter();
         let mut next_id = || ids.next().ok_or_else(|| io::Error::other("a chunk without its hash"));
@@ -126,7 +130,7 @@ impl Committer {
             match mark {
                 Mark::Chunk { offset, length } => {
                     let id = next_id()?;
-                    self.committed.chunks.push(IndexedChunk { id, frame: number, offset, length });
+                    self.add_chunk(IndexedChunk { id, frame: number, offset, length });
                     self.open_chunks.push(ChunkRef { id, length });
                 }
                 Mark::ManifestChunk { offset, length, first } => {
@@ -138,6 +142,13 @@ impl Committer {
                 Mark::NextSource => self.new_source = true,
                 Mark::Checkpoint => self.set_checkpoint(),
                 Mark::Rollback => self.roll_back()?,
+                Mark::BeginSpool => self.stream = Some(StreamSpool::new(&self.spool_dir)?),
+                Mark::CloseSpool => self.complete_stream = self.stream.take(),
+                Mark::AppendSpool => self.append_stream()?,
+                Mark::DropSpool => {
+                    self.stream = None;
+                    self.open_chunks.clear();
+                }
                 Mark::TakeManifest(to) => {
                     let spools = self.take_spools()?;
                     let _sent = to.send(spools);
@@ -145,6 +156,35 @@ impl Committer {
             }
         }
         Ok(stored)
+    }
+
+    /// Number, in its file, of the frame that comes next.
+    fn next_frame(&self) -> io::Result<u32> {
+        self.stream.as_ref().map_or_else(|| length_u32(self.committed.frames.len()), StreamSpool::next_frame)
+    }
+
+    fn store(&mut self, stored: &[u8], raw: usize) -> io::Result<()> {
+        if let Some(stream) = &mut self.stream {
+            return stream.push_frame(stored, raw);
+        }
+        let position = self.committed.output.position;
+        let location = FrameLocation { position, stored: length_u32(stored.len())?, raw: length_u32(raw)? };
+        self.committed.output.append(stored)?;
+        self.flusher.written(stored.len());
+        self.committed.frames.push(location);
+        Ok(())
+    }
+
+    fn add_chunk(&mut self, chunk: IndexedChunk) {
+        match &mut self.stream {
+            Some(stream) => stream.push_chunk(chunk),
+            None => self.committed.chunks.push(chunk),
+        }
+    }
+
+    fn append_stream(&mut self) -> io::Result<()> {
+        let stream = self.complete_stream.take().ok_or_else(|| io::Error::other("no stream to append"))?;
+        stream.append_to(&mut self.committed, &mut self.flusher, &self.stop)
     }
 
     fn add_entry(&mut self, mut entry: Entry, whole: Option<Receiver<Sha256>>) -> io::Result<()> {
@@ -211,6 +251,6 @@ impl Committer {
     }
 }
 
-fn length_u32(length: usize) -> io::Result<u32> {
+pub(super) fn length_u32(length: usize) -> io::Result<u32> {
     u32::try_from(length).map_err(|_| io::Error::other("more than fits the format"))
 }

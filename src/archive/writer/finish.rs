@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::committer::{Committed, Spool};
 use super::pipeline::Mark;
-use super::{ArchiveWriter, FRAME_TARGET, Finished, WriteError, offset_u32};
+use super::{ArchiveWriter, FRAME_TARGET, Finished, WriteError, archive_error, offset_u32};
 use crate::archive::chunk::{Cutter, chunking};
 use crate::archive::escape::escape;
 use crate::archive::frame::{Codec, Compressor};
@@ -28,8 +28,8 @@ impl ArchiveWriter {
         let manifest_bytes = spools.iter().map(|spool| spool.bytes).sum();
         self.add_manifest(spools, manifest_bytes)?;
         let meta = self.own_meta();
-        let Self { pipeline, codec, metadata, .. } = self;
-        let committed = pipeline.finish().map_err(WriteError::Archive)?;
+        let Self { pipeline, codec, metadata, progress, .. } = self;
+        let committed = pipeline.finish().map_err(|error| archive_error(error, &progress))?;
         let known = Known { metadata, sources, finished_at, manifest_bytes };
         let compressor = Compressor::new(codec).map_err(WriteError::Archive)?;
         let tail = Tail { committed, compressor, codec, meta, pending: vec![0; pax::padding(manifest_bytes)] };
@@ -42,7 +42,7 @@ impl ArchiveWriter {
         self.frame.marks.push(Mark::TakeManifest(sender));
         self.flush()?;
         // The committer drops the mark when it has failed.
-        receiver.recv().map_err(|_dropped| WriteError::Archive(self.pipeline.failure()))
+        receiver.recv().map_err(|_dropped| archive_error(self.pipeline.failure(), &self.progress))
     }
 
     fn add_manifest(&mut self, spools: Vec<Spool>, bytes: u64) -> Result<(), WriteError> {

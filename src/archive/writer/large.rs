@@ -33,7 +33,7 @@ impl ArchiveWriter {
                 Ok(())
             }
             Err(error @ (WriteError::Content(_) | WriteError::Short { .. } | WriteError::Changed)) => {
-                self.take_back()?;
+                self.take_back(Mark::Rollback)?;
                 Err(error)
             }
             Err(lost) => Err(lost),
@@ -57,7 +57,7 @@ impl ArchiveWriter {
     }
 
     /// Sends the chunks whose end is certain as a frame; what follows them begins the next one.
-    fn flush_whole_chunks(&mut self, at_end: bool) -> Result<(), WriteError> {
+    pub(super) fn flush_whole_chunks(&mut self, at_end: bool) -> Result<(), WriteError> {
         let raw = self.frame.raw.bytes();
         let mut end = 0;
         while end < raw.len() {
@@ -73,12 +73,13 @@ impl ArchiveWriter {
         self.flush_up_to(end)
     }
 
-    fn take_back(&mut self) -> Result<(), WriteError> {
+    /// Forgets what was read of a content that failed; `mark` has the committer do the same.
+    pub(super) fn take_back(&mut self, mark: Mark) -> Result<(), WriteError> {
         self.frame.raw.bytes_mut().clear();
         self.frame.marks.clear();
         self.frame.digests.clear();
         self.pipeline.digest(Digest::Reset);
-        self.frame.marks.push(Mark::Rollback);
+        self.frame.marks.push(mark);
         self.flush()
     }
 }

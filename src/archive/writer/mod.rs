@@ -9,6 +9,8 @@ mod finish;
 mod flusher;
 mod large;
 mod pipeline;
+mod stream;
+mod stream_spool;
 
 use std::fs::File;
 use std::io;
@@ -174,8 +176,9 @@ impl ArchiveWriter {
         metadata: Metadata,
         progress: Progress,
     ) -> Result<Self, WriteError> {
-        let pipeline = Pipeline::start(file, options.codec, options.threads, options.spool_dir.clone())
-            .map_err(WriteError::Archive)?;
+        let (stop, spool_dir) = (progress.cancellation().child_token(), options.spool_dir.clone());
+        let pipeline =
+            Pipeline::start(file, options.codec, options.threads, spool_dir, stop).map_err(WriteError::Archive)?;
         let frame = Frame { raw: pipeline.buffer(), marks: Vec::new(), digests: Vec::new() };
         let cutter = Cutter::for_content();
         let mut writer = Self { pipeline, frame, codec: options.codec, metadata, progress, cutter };
@@ -214,8 +217,7 @@ impl ArchiveWriter {
         size: u64,
         content: &mut dyn MemberContent,
     ) -> Result<(), WriteError> {
-        let file = FileMember { path, meta, size, stored: size, segments: None, map: Vec::new() };
-        self.add(file, content)
+        self.add(FileMember::plain(path, meta, size), content)
     }
 
     /// Adds a sparse file of `size` bytes of which only `segments` (ascending, not touching) hold data; `content` delivers
@@ -319,7 +321,8 @@ impl ArchiveWriter {
                 FrameDigest::Finish(sender) => Digest::Finish(sender),
             });
         }
-        self.pipeline.send(raw, std::mem::take(&mut self.frame.marks)).map_err(WriteError::Archive)
+        let sent = self.pipeline.send(raw, std::mem::take(&mut self.frame.marks));
+        sent.map_err(|error| archive_error(error, &self.progress))
     }
 
     /// What stands in the headers of the members that are ours.
@@ -343,7 +346,12 @@ struct FileMember<'a> {
     map: Vec<u8>,
 }
 
-impl FileMember<'_> {
+impl<'a> FileMember<'a> {
+    /// A file without holes.
+    const fn plain(path: &'a [u8], meta: Meta, size: u64) -> Self {
+        Self { path, meta, size, stored: size, segments: None, map: Vec::new() }
+    }
+
     fn append_header(&self, raw: &mut Vec<u8>) {
         let stored = self.stored + self.map.len() as u64;
         let body =
@@ -370,6 +378,11 @@ fn read_whole(content: &mut dyn MemberContent, buffer: &mut [u8]) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// What became of the archive: a committer that gave up because of a cancellation has not failed.
+fn archive_error(error: io::Error, progress: &Progress) -> WriteError {
+    progress.check_cancelled().map_or_else(WriteError::Cancelled, |()| WriteError::Archive(error))
 }
 
 fn confirm(content: &mut dyn MemberContent) -> Result<(), WriteError> {

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio_util::sync::CancellationToken;
 
 use super::committer::{self, Committed, Spool};
 use super::digester::{self, Digest};
@@ -47,6 +48,14 @@ pub(super) enum Mark {
     Checkpoint,
     /// Everything since the checkpoint is taken back.
     Rollback,
+    /// The frames that follow are of a stream whose header is not known yet.
+    BeginSpool,
+    /// The stream is complete; the frame that follows holds its header.
+    CloseSpool,
+    /// This frame holds the header: the stream's frames belong behind it.
+    AppendSpool,
+    /// The stream is given up.
+    DropSpool,
     /// All entries are in: hand out their lines.
     TakeManifest(Sender<Vec<Spool>>),
 }
@@ -98,10 +107,19 @@ pub(super) struct Pipeline {
     next_sequence: u64,
     /// The archive is lost; the committer says why.
     lost: Arc<AtomicBool>,
+    /// Nobody wants the archive any more: the job was cancelled, or the writer dropped.
+    stop: CancellationToken,
 }
 
 impl Pipeline {
-    pub(super) fn start(file: File, codec: Codec, threads: usize, spool_dir: PathBuf) -> io::Result<Self> {
+    /// Starts the threads; they give up when `stop` is cancelled.
+    pub(super) fn start(
+        file: File,
+        codec: Codec,
+        threads: usize,
+        spool_dir: PathBuf,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
         let threads = if threads == 0 { std::thread::available_parallelism()?.get() } else { threads };
         let in_flight = threads + 3;
         let pool = bounded(in_flight);
@@ -123,8 +141,9 @@ impl Pipeline {
         let digester = Builder::new().name("archive-digest".to_owned()).spawn(move || digester::run(&digests_in))?;
         let lost = Arc::new(AtomicBool::new(false));
         let tell = Arc::clone(&lost);
+        let stopped = stop.clone();
         let commit = move || {
-            let committed = committer::run(file, spool_dir, &done_in, &spare);
+            let committed = committer::run(file, spool_dir, &done_in, &spare, stopped);
             if committed.is_err() {
                 tell.store(true, Ordering::Release);
                 done_in.iter().for_each(drop);
@@ -141,6 +160,7 @@ impl Pipeline {
             committer: Some(committer),
             next_sequence: 0,
             lost,
+            stop,
         })
     }
 
@@ -195,6 +215,7 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         if self.committer.is_some() {
+            self.stop.cancel();
             // Given up: whatever the threads still say concerns nobody.
             let _committed = self.join();
         }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use super::*;
 use crate::archive::reader::ArchiveReader;
-use crate::archive::testing::{Noise, archive_of, metadata, options, write};
+use crate::archive::testing::{Archive, Noise, archive_of, metadata, options, write};
 
 /// Content that fails, ends early or changes on request.
 struct Scripted {
@@ -146,6 +146,112 @@ fn a_file_that_cannot_be_read_to_its_end_leaves_no_trace() {
         assert!(archive.verify().is_sound());
         assert!(reader.size_bytes() < size as u64 + 100_000, "the failed attempts are not in the file");
     }
+}
+
+/// Adds a file by one of the two ways.
+type Add = fn(&mut ArchiveWriter, &str, &[u8]);
+
+fn as_file(writer: &mut ArchiveWriter, path: &str, content: &[u8]) {
+    writer.add_file(path.as_bytes(), Meta::default(), content.len() as u64, &mut scripted(content)).unwrap();
+}
+
+fn as_stream(writer: &mut ArchiveWriter, path: &str, content: &[u8]) {
+    let size = writer.add_stream(path.as_bytes(), Meta::default(), &mut scripted(content)).unwrap();
+    assert_eq!(size, content.len() as u64, "{path}");
+}
+
+/// An archive of these files, those whose name ends in `.sql` added by `add`.
+fn with_streams(codec: Codec, files: &[(&str, &[u8])], add: Add) -> Archive {
+    write(codec, |writer| {
+        writer.begin_source();
+        for (path, content) in files {
+            let add = if path.ends_with(".sql") { add } else { as_file };
+            add(writer, path, content);
+        }
+    })
+}
+
+#[test]
+fn a_stream_is_the_same_archive_as_a_file_of_its_bytes() {
+    let mut data = Noise::new(11).bytes(FRAME_TARGET * 3 + 7);
+    // Some of it compresses, and some of it has no boundary in it.
+    data[FRAME_TARGET..FRAME_TARGET * 2].fill(7);
+    for codec in [Codec::Zstd(3), Codec::Gzip(6), Codec::None] {
+        for size in [0, MIN_CHUNK + 1, FRAME_TARGET, FRAME_TARGET + 1, data.len()] {
+            let (a, b) = (&data[..size], &data[data.len() - size..]);
+            let files: [(&str, &[u8]); 5] = [
+                ("t/1", b"before"),
+                ("t/2.sql", a),
+                ("t/3.sql", b),
+                ("t/4", b"behind"),
+                ("t/5", &data[..FRAME_TARGET + 9]),
+            ];
+            let streams = with_streams(codec, &files, as_stream);
+            assert!(streams.verify().is_sound(), "{codec:?}, {size} bytes");
+            let found = contents(&streams.reader());
+            for (path, content) in files {
+                assert!(found[path] == content, "{codec:?}, {size} bytes, {path}");
+            }
+            let same = streams.bytes() == with_streams(codec, &files, as_file).bytes();
+            assert!(same, "{codec:?}, {size} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_ends_with_a_frame_has_the_entry_of_a_file_of_its_bytes() {
+    let data = vec![7; FRAME_TARGET * 3];
+    let files: [(&str, &[u8]); 2] = [("t/1.sql", &data), ("t/2", b"behind")];
+    let [streams, plain] = [as_stream, as_file].map(|add| with_streams(Codec::Zstd(3), &files, add));
+    assert!(streams.verify().is_sound());
+    let entries = |archive: &Archive| archive.reader().entries(b"").collect::<Result<Vec<_>, _>>().unwrap();
+    assert_eq!(entries(&streams), entries(&plain));
+}
+
+#[test]
+fn a_stream_that_fails_leaves_no_trace() {
+    let data = Noise::new(12).bytes(FRAME_TARGET * 3);
+    for size in [1000, data.len()] {
+        let add: Add = |writer, path, content| {
+            let mut failing = Scripted { fails_at: Some(content.len() * 9 / 10), ..scripted(content) };
+            let failed = writer.add_stream(path.as_bytes(), Meta::default(), &mut failing);
+            assert!(matches!(failed, Err(WriteError::Content(_))), "{failed:?}");
+            let mut changed = Scripted { changed: true, ..scripted(content) };
+            let torn = writer.add_stream(path.as_bytes(), Meta::default(), &mut changed);
+            assert!(matches!(torn, Err(WriteError::Changed)), "{torn:?}");
+            as_stream(writer, path, content);
+        };
+        let files: [(&str, &[u8]); 4] =
+            [("t/1", b"before"), ("t/2.sql", &data[..size]), ("t/3", b"behind"), ("t/4.sql", &data)];
+        let archive = with_streams(Codec::Zstd(3), &files, add);
+        assert!(archive.verify().is_sound());
+        let same = archive.bytes() == with_streams(Codec::Zstd(3), &files, as_stream).bytes();
+        assert!(same, "{size} bytes");
+    }
+}
+
+#[test]
+fn a_stream_that_is_cancelled_at_its_end_ends_the_archive() {
+    /// Cancels when it has been read to its end.
+    struct Cancelling(Scripted, Progress);
+    impl MemberContent for Cancelling {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+        fn confirm(&mut self) -> io::Result<bool> {
+            self.1.cancellation().cancel();
+            Ok(true)
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let progress = Progress::default();
+    let options = options(Codec::None, dir.path());
+    let mut writer =
+        ArchiveWriter::create(tempfile::tempfile().unwrap(), &options, metadata(), progress.clone()).unwrap();
+    writer.begin_source();
+    let mut content = Cancelling(scripted(&Noise::new(13).bytes(9 << 20)), progress);
+    let result = writer.add_stream(b"t/a", Meta::default(), &mut content);
+    assert!(matches!(result, Err(WriteError::Cancelled(_))), "{result:?}");
 }
 
 #[test]
