@@ -147,7 +147,7 @@ pub fn print_valid(config: &Config) {
     // A reader that has closed its end has seen enough.
     let _closed = writeln!(out, "{}: in order", config.file.display());
     for source in &config.sources {
-        let _closed = writeln!(out, "  {} ({}): {}", source.name, source.kind(), source.path().display());
+        let _closed = writeln!(out, "  {} ({}): {}", source.name, source.kind(), source.location());
     }
 }
 

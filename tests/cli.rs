@@ -25,7 +25,7 @@ fn check_config_and_run_refuse_an_invalid_configuration_with_78_and_every_proble
         assert_eq!(lines.len(), 2, "{answer:?}");
         assert!(lines[0].starts_with(&format!("{}:4: daemon.state_dri: ", config.display())), "{answer:?}");
         assert!(lines[0].ends_with("did you mean 'state_dir'?"), "{answer:?}");
-        assert!(lines[1].contains("source.studies.type: 'tree' is none of: json, files"), "{answer:?}");
+        assert!(lines[1].contains("source.studies.type: 'tree' is none of: json, files, postgres"), "{answer:?}");
         assert_eq!(answer.stdout, "");
     }
 }

@@ -168,7 +168,13 @@ fn meta_of(mode: u32) -> Meta {
 }
 
 fn source(name: &str, kind: SourceKind, location: &str) -> SourceMetadata {
-    SourceMetadata { name: SourceName::new(name).unwrap(), kind, location: location.to_owned(), exclude: Vec::new() }
+    SourceMetadata {
+        name: SourceName::new(name).unwrap(),
+        kind,
+        location: location.to_owned(),
+        exclude: Vec::new(),
+        details: Default::default(),
+    }
 }
 
 fn metadata() -> Metadata {

@@ -50,11 +50,14 @@ pub struct SourceMetadata {
     pub location: String,
     /// What was left out, as configured.
     pub exclude: Vec<String>,
+    /// What else is worth knowing of what was read, such as the version of a database server.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
 }
 
 impl SourceMetadata {
     /// The member path under which the source lies: `NAME/` for a tree, `NAME.json` for a JSON file, `NAME.sql` for a
-    /// database. Entries of a tree start with it; a single-stream source is exactly it.
+    /// database. Entries of a tree start with it; the main stream of any other source is exactly it.
     #[must_use]
     pub fn member(&self) -> String {
         match self.kind {
@@ -62,6 +65,21 @@ impl SourceMetadata {
             SourceKind::Json => format!("{}.json", self.name),
             SourceKind::Postgres => format!("{}.sql", self.name),
         }
+    }
+
+    /// Every member of the source, in the order of the archive; of a tree the root, below which the others are.
+    #[must_use]
+    pub fn members(&self) -> Vec<String> {
+        match self.kind {
+            SourceKind::Files | SourceKind::Json => vec![self.member()],
+            SourceKind::Postgres => vec![self.globals_member(), self.member()],
+        }
+    }
+
+    /// Of a database, the member that makes an empty one like it.
+    #[must_use]
+    pub fn globals_member(&self) -> String {
+        format!("{}.globals.sql", self.name)
     }
 }
 

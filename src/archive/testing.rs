@@ -57,6 +57,7 @@ pub(super) fn metadata() -> Metadata {
             kind: SourceKind::Files,
             location: "/srv/t".to_owned(),
             exclude: Vec::new(),
+            details: Default::default(),
         }],
     }
 }

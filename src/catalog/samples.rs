@@ -44,6 +44,7 @@ pub(crate) fn restore_point(n: u32) -> RestorePoint {
             kind: SourceKind::Json,
             location: "/srv/data.json".to_owned(),
             exclude: Vec::new(),
+            details: Default::default(),
         }],
     };
     let summary = |name, kind, files, warnings| SourceSummary {

@@ -1,4 +1,4 @@
-//! What only the whole configuration can get wrong: places that would overlap.
+//! What only the whole configuration can get wrong: places that would overlap, and a database that is two sources.
 //!
 //! A backup that held its own store would grow without end, and a restore of a tree that holds the catalog would swap it
 //! away from under the daemon. So sources, store, state and socket each stand apart. Paths are compared with symbolic
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::decode::Draft;
 use super::problem::{Origin, Problems};
-use super::source::Source;
+use super::source::{Source, SourceSettings};
 
 /// Reports every two places that overlap.
 pub(super) fn places(draft: &Draft, problems: &mut Problems) {
     let config = &draft.config;
-    let sources: Vec<Placed<'_>> = config.sources.iter().zip(&draft.source_paths).map(Placed::new).collect();
+    let sources: Vec<Placed<'_>> = config.sources.iter().zip(&draft.source_places).filter_map(Placed::of).collect();
     let store = resolved(&config.backup.dir);
     let state_dir = resolved(&config.daemon.state_dir);
     let socket = resolved(&config.daemon.socket);
@@ -48,6 +48,26 @@ pub(super) fn places(draft: &Draft, problems: &mut Problems) {
     }
 }
 
+/// Reports every database that is two sources: a restore of both would exchange it twice.
+pub(super) fn databases(draft: &Draft, problems: &mut Problems) {
+    let databases: Vec<_> = draft
+        .config
+        .sources
+        .iter()
+        .zip(&draft.source_places)
+        .filter_map(|(source, origin)| match &source.settings {
+            SourceSettings::Postgres(postgres) => Some((source, origin, &postgres.url)),
+            _ => None,
+        })
+        .collect();
+    for (index, (source, origin, url)) in databases.iter().enumerate() {
+        if let Some((earlier, ..)) = databases[..index].iter().find(|(_, _, known)| known == url) {
+            let message = format!("{url} is the source '{}' already; remove one of the two", earlier.name);
+            problems.add((*origin).clone(), format!("source.{}.url", source.name), message);
+        }
+    }
+}
+
 /// A variable is its own key.
 const fn key_of_store(origin: &Origin) -> &'static str {
     match origin {
@@ -60,12 +80,15 @@ const fn key_of_store(origin: &Origin) -> &'static str {
 struct Placed<'d> {
     source: &'d Source,
     origin: &'d Origin,
+    configured: &'d Path,
     path: PathBuf,
 }
 
 impl<'d> Placed<'d> {
-    fn new((source, origin): (&'d Source, &'d Origin)) -> Self {
-        Self { source, origin, path: resolved(source.path()) }
+    /// `None` for a source that is not in the file system.
+    fn of((source, origin): (&'d Source, &'d Origin)) -> Option<Self> {
+        let configured = source.path()?;
+        Some(Self { source, origin, configured, path: resolved(configured) })
     }
 
     fn overlaps(&self, other: &Path) -> bool {
@@ -73,7 +96,7 @@ impl<'d> Placed<'d> {
     }
 
     fn report(&self, problems: &mut Problems, message: &str) {
-        let message = format!("{} {message}", self.source.path().display());
+        let message = format!("{} {message}", self.configured.display());
         problems.add(self.origin.clone(), format!("source.{}.path", self.source.name), message);
     }
 }

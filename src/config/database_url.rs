@@ -28,6 +28,12 @@ pub struct DatabaseUrl {
 pub struct BadDatabaseUrl(String);
 
 impl DatabaseUrl {
+    /// A database of whatever server is the default.
+    #[must_use]
+    pub fn of(database: &str) -> Self {
+        Self { server: "postgresql://".to_owned(), database: database.to_owned(), parameters: String::new() }
+    }
+
     /// The name of the database.
     #[must_use]
     pub fn database(&self) -> &str {

@@ -2,7 +2,8 @@
 //!
 //! A bad value is reported and the default stands in for it, so that the rest of the file is still looked at.
 
-use std::collections::BTreeMap;
+mod source;
+
 use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
@@ -15,17 +16,15 @@ use super::hooks::{self, Hooks};
 use super::problem::{Origin, Problems};
 use super::reader::Reader;
 use super::settings::{Backup, Compression, Daemon, MinFree, Objectives};
-use super::source::{FilesSettings, JsonSettings, Source, SourceSettings};
 use super::value::{self, Parsed, absolute_path};
-use crate::model::{SourceKind, SourceName};
 
 /// A configuration that is still to be checked as a whole, with the places of the values that the check talks about.
 pub(super) struct Draft {
     pub(super) config: Config,
     /// Where `backup.dir` was said.
     pub(super) backup_dir: Origin,
-    /// Where the path of each source was said, in the order of the sources.
-    pub(super) source_paths: Vec<Origin>,
+    /// Where the path or the URL of each source was said, in the order of the sources.
+    pub(super) source_places: Vec<Origin>,
 }
 
 /// Decodes every section of `document`.
@@ -35,9 +34,9 @@ pub(super) fn draft(file: &Path, document: &Document<'_>, environment: &Lookup<'
     let objectives = objectives(&mut Reader::new(document.table("objectives"), problems));
     let hooks = hooks(&mut Reader::new(document.table("hooks"), problems));
     let access = access(&mut Reader::new(document.table("access"), problems));
-    let (sources, source_paths) = sources(document, problems);
+    let (sources, source_places) = source::sources(document, problems);
     let config = Config { file: file.to_owned(), daemon, backup, sources, objectives, hooks, access };
-    Draft { config, backup_dir, source_paths }
+    Draft { config, backup_dir, source_places }
 }
 
 fn daemon(reader: &mut Reader<'_, '_>) -> Daemon {
@@ -155,84 +154,4 @@ fn access(reader: &mut Reader<'_, '_>) -> Access {
         operator: list("operator").unwrap_or(default.operator),
         viewer: list("viewer").unwrap_or(default.viewer),
     }
-}
-
-fn sources(document: &Document<'_>, problems: &mut Problems) -> (Vec<Source>, Vec<Origin>) {
-    if !document.mentions_sources() {
-        problems.add(Origin::File, "source", "nothing is configured to be backed up; add a [[source]] section");
-    }
-    let mut named: BTreeMap<SourceName, Origin> = BTreeMap::new();
-    let mut sources = Vec::new();
-    for fields in document.sources() {
-        let mut reader = Reader::new(Some(fields), problems);
-        let name = reader.required_text("name", "data", |text| SourceName::new(text).map_err(|e| e.to_string()));
-        let settings = source_settings(&mut reader);
-        let (Some(name), Some(settings)) = (name, settings) else { continue };
-        let source = Source { name, settings };
-        let (name_origin, path_origin) = (reader.origin("name"), reader.origin("path"));
-        if let Some(message) = name_trouble(&source, &named) {
-            problems.add(name_origin, fields.key("name"), message);
-            continue;
-        }
-        named.insert(source.name.clone(), name_origin);
-        sources.push((source, path_origin));
-    }
-    sources.into_iter().unzip()
-}
-
-fn name_trouble(source: &Source, named: &BTreeMap<SourceName, Origin>) -> Option<String> {
-    // What the archive itself is described by; a JSON source of that name would be a second member with the same path.
-    const OWN_MEMBERS: [&str; 2] = ["metadata", "restore-point"];
-    if let Some(Origin::Line(line)) = named.get(&source.name) {
-        return Some(format!("the source of line {line} has this name; give each its own"));
-    }
-    let reserved = source.kind() == SourceKind::Json && OWN_MEMBERS.contains(&source.name.as_str());
-    reserved.then(|| format!("'{}.json' describes the archive itself; choose another name", source.name))
-}
-
-fn source_settings(reader: &mut Reader<'_, '_>) -> Option<SourceSettings> {
-    let kind = reader.required_text("type", "files", |text| match text.parse() {
-        Ok(SourceKind::Postgres) => {
-            Err("'postgres' is not supported by this version yet; remove the source".to_owned())
-        }
-        Ok(kind) => Ok(kind),
-        Err(_) => Err(format!("'{text}' is none of: json, files")),
-    });
-    // A kind that is not known may do without a path; that it is missing would be a second message for one mistake.
-    let path = match kind {
-        Some(_) => reader.required_text("path", "/srv/carelog/data", absolute_path),
-        None => reader.text("path", absolute_path),
-    };
-    match kind? {
-        SourceKind::Json => {
-            let exclude = reader.value("exclude", |v| value::list(v, json_exclusion)).unwrap_or_default();
-            reader.refuse("one_file_system", "belongs to sources of type \"files\"; remove the line");
-            Some(SourceSettings::Json(JsonSettings { path: path?, exclude }))
-        }
-        SourceKind::Files => {
-            let exclude = reader.value("exclude", |v| value::list(v, path_pattern)).unwrap_or_default();
-            let one_file_system = reader.value("one_file_system", value::boolean).unwrap_or(true);
-            Some(SourceSettings::Files(FilesSettings { path: path?, exclude, one_file_system }))
-        }
-        SourceKind::Postgres => None,
-    }
-}
-
-/// A top-level key, or a pointer: RFC 6901 allows `~` only as `~0` and `~1`.
-fn json_exclusion(text: &str) -> Parsed<String> {
-    if text.is_empty() {
-        return Err("an empty text would leave out the whole file; name a member".to_owned());
-    }
-    let tilde_is_stray = |rest: &str| !rest.starts_with(['0', '1']);
-    if text.starts_with('/') && text.split('~').skip(1).any(tilde_is_stray) {
-        return Err(format!("'{text}' is no JSON pointer: write ~0 for ~ and ~1 for / within a name"));
-    }
-    Ok(text.to_owned())
-}
-
-fn path_pattern(text: &str) -> Parsed<String> {
-    if text.is_empty() {
-        return Err("an empty pattern matches nothing; remove it".to_owned());
-    }
-    globset::Glob::new(text).map(|_| text.to_owned()).map_err(|error| format!("is no pattern: {error}"))
 }

@@ -28,7 +28,7 @@ pub use environment::{Lookup, system};
 pub use hooks::{Hook, Hooks, Probe};
 pub use problem::{ConfigErrors, Origin, Problem};
 pub use settings::{Backup, Compression, Daemon, MinFree, Objectives};
-pub use source::{FilesSettings, JsonSettings, Source, SourceSettings};
+pub use source::{FilesSettings, JsonSettings, PostgresSettings, Source, SourceSettings};
 pub use template::{DEFAULT_TEMPLATE, QUICKSTART_TEMPLATE, UnfitFolder, fill_quickstart};
 
 /// Where the configuration is looked for when nothing else is said.
@@ -74,6 +74,7 @@ impl Config {
         };
         let draft = decode::draft(file, &document, environment, &mut problems);
         check::places(&draft, &mut problems);
+        check::databases(&draft, &mut problems);
         if problems.is_empty() { Ok(draft.config) } else { Err(problems.into_errors()) }
     }
 }

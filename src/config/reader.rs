@@ -63,6 +63,12 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
+    /// Reports `message` for `key`, which may stand at its default.
+    pub(super) fn report(&mut self, origin: Origin, key: &str, message: &str) {
+        let key = self.fields.map_or_else(|| key.to_owned(), |fields| fields.key(key));
+        self.problems.add(origin, key, message);
+    }
+
     pub(super) fn environment<T>(
         &mut self,
         lookup: &Lookup<'_>,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::database_url::DatabaseUrl;
 use crate::model::{SourceKind, SourceName};
 
 /// One thing that is backed up.
@@ -20,15 +21,27 @@ impl Source {
         match self.settings {
             SourceSettings::Json(_) => SourceKind::Json,
             SourceSettings::Files(_) => SourceKind::Files,
+            SourceSettings::Postgres(_) => SourceKind::Postgres,
         }
     }
 
-    /// The file or the root of the tree; absolute.
+    /// The file or the root of the tree; absolute. A database has no path that we would touch.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> Option<&Path> {
         match &self.settings {
-            SourceSettings::Json(json) => &json.path,
-            SourceSettings::Files(files) => &files.path,
+            SourceSettings::Json(json) => Some(&json.path),
+            SourceSettings::Files(files) => Some(&files.path),
+            SourceSettings::Postgres(_) => None,
+        }
+    }
+
+    /// Where it is, for people: its path, or the URL of a database, which holds no secret.
+    #[must_use]
+    pub fn location(&self) -> String {
+        match &self.settings {
+            SourceSettings::Json(json) => json.path.display().to_string(),
+            SourceSettings::Files(files) => files.path.display().to_string(),
+            SourceSettings::Postgres(postgres) => postgres.url.to_string(),
         }
     }
 
@@ -38,6 +51,7 @@ impl Source {
         match &self.settings {
             SourceSettings::Json(json) => &json.exclude,
             SourceSettings::Files(files) => &files.exclude,
+            SourceSettings::Postgres(_) => &[],
         }
     }
 }
@@ -49,6 +63,8 @@ pub enum SourceSettings {
     Json(JsonSettings),
     /// `type = "files"`.
     Files(FilesSettings),
+    /// `type = "postgres"`.
+    Postgres(PostgresSettings),
 }
 
 /// One JSON file.
@@ -69,4 +85,21 @@ pub struct FilesSettings {
     pub exclude: Vec<String>,
     /// Whether the walk stays on the file system of the root.
     pub one_file_system: bool,
+}
+
+/// A PostgreSQL database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresSettings {
+    /// The database, and as whom it is read.
+    pub url: DatabaseUrl,
+    /// The same database as whoever may replace it; `None` where that is whoever reads it.
+    pub restore_url: Option<DatabaseUrl>,
+    /// Another database on the same server, connected to while this one is replaced.
+    pub maintenance_db: String,
+    /// Name of the user of this system as whom PostgreSQL's programs run.
+    pub run_as: String,
+    /// Whether the server's roles and memberships are saved with it.
+    pub include_roles: bool,
+    /// Whether the roles' password hashes are too.
+    pub include_role_passwords: bool,
 }

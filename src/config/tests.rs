@@ -41,12 +41,11 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
     assert_eq!(shipped.hooks, Hooks::default());
     assert_eq!(shipped.access, Access::default());
     for source in &shipped.sources {
-        let text = format!(
-            "[[source]]\nname = \"{}\"\ntype = \"{}\"\npath = \"{}\"\n",
-            source.name,
-            source.kind(),
-            source.path().display()
-        );
+        let place = match &source.settings {
+            SourceSettings::Postgres(postgres) => format!("url = \"{}\"", postgres.url),
+            _ => format!("path = \"{}\"", source.path().unwrap().display()),
+        };
+        let text = format!("[[source]]\nname = \"{}\"\ntype = \"{}\"\n{place}\n", source.name, source.kind());
         assert_eq!(
             parse(&text).unwrap().sources,
             std::slice::from_ref(source),
@@ -131,6 +130,15 @@ fn every_value_of_the_file_is_taken_over() {
         path = "/data/studies"
         exclude = ["**/cache/**", "*.tmp"]
         one_file_system = false
+        [[source]]
+        name = "database"
+        type = "postgres"
+        url = "postgresql://reader@db1/clinic?sslmode=verify-full"
+        restore_url = "postgresql://owner@db1/clinic"
+        maintenance_db = "template1"
+        run_as = "carelog"
+        include_roles = true
+        include_role_passwords = true
     "#;
     let config = parse(text).unwrap();
     assert_eq!(config.daemon.state_dir, Path::new("/s/state"));
@@ -167,7 +175,16 @@ fn every_value_of_the_file_is_taken_over() {
         one_file_system: false,
     };
     let studies = Source { name: SourceName::new("studies").unwrap(), settings: SourceSettings::Files(files) };
-    assert_eq!(config.sources, [studies]);
+    let postgres = PostgresSettings {
+        url: "postgresql://reader@db1/clinic?sslmode=verify-full".parse().unwrap(),
+        restore_url: Some("postgresql://owner@db1/clinic".parse().unwrap()),
+        maintenance_db: "template1".to_owned(),
+        run_as: "carelog".to_owned(),
+        include_roles: true,
+        include_role_passwords: true,
+    };
+    let database = Source { name: SourceName::new("database").unwrap(), settings: SourceSettings::Postgres(postgres) };
+    assert_eq!(config.sources, [studies, database]);
 }
 
 #[test]

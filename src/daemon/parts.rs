@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::archive::Codec;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::config::{self, Compression, Config, SourceSettings};
+use crate::config::{self, Compression, Config, PostgresSettings, SourceSettings};
 use crate::job::{Parts, Restores, Settings};
 use crate::server::Policy;
+use crate::source::postgres::{Connection, Postgres, PostgresOptions};
 use crate::source::{FileTree, FileTreeOptions, JsonFile, Source, SourceError};
 use crate::store::{Leases, Store};
 
@@ -67,5 +68,20 @@ fn one(source: &config::Source, clock: &Clock) -> Result<Arc<dyn Source>, Source
             let options = FileTreeOptions { exclude: files.exclude.clone(), one_file_system: files.one_file_system };
             Arc::new(FileTree::new(name, files.path.clone(), options)?)
         }
+        SourceSettings::Postgres(postgres) => Arc::new(Postgres::new(name, postgres_options(postgres), clock.clone())),
     })
+}
+
+fn postgres_options(settings: &PostgresSettings) -> PostgresOptions {
+    let connection = Connection {
+        url: settings.url.clone(),
+        maintenance_db: settings.maintenance_db.clone(),
+        run_as: settings.run_as.clone(),
+    };
+    PostgresOptions {
+        connection,
+        restore_url: settings.restore_url.clone(),
+        include_roles: settings.include_roles,
+        include_role_passwords: settings.include_role_passwords,
+    }
 }

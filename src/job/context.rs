@@ -73,7 +73,7 @@ impl Parts {
         let wanted = |source: &&Arc<dyn Source>| {
             covers(scope, source.kind()) && (named.is_empty() || named.contains(source.name()))
         };
-        let selected: Vec<_> = self.sources.iter().filter(wanted).cloned().collect();
+        let selected = in_reading_order(&self.sources.iter().filter(wanted).cloned().collect::<Vec<_>>());
         if selected.is_empty() {
             return Err(JobError {
                 code: ErrorCode::Usage,
@@ -83,6 +83,19 @@ impl Parts {
         }
         Ok(selected)
     }
+}
+
+/// The order in which sources are read and stand in an archive: databases, then JSON files, then trees, each in the order
+/// of the configuration. What a record points to then is at least as new as the record: a study that a database names is
+/// read after it.
+pub(super) fn in_reading_order(sources: &[Arc<dyn Source>]) -> Vec<Arc<dyn Source>> {
+    let mut ordered = sources.to_vec();
+    ordered.sort_by_key(|source| match source.kind() {
+        SourceKind::Postgres => 0,
+        SourceKind::Json => 1,
+        SourceKind::Files => 2,
+    });
+    ordered
 }
 
 /// Whether a scope covers a kind of source.

@@ -9,6 +9,7 @@ use crate::archive::{ReadError, WriteError};
 use crate::catalog::{CatalogError, JobError};
 use crate::model::ErrorCode;
 use crate::progress::Cancelled;
+use crate::source::postgres::PostgresError;
 use crate::source::{SnapshotError, SourceError, StageError};
 use crate::store::{BeingRemoved, StoreError};
 
@@ -63,15 +64,35 @@ impl From<SourceError> for JobError {
             SourceError::Cancelled(cancelled) => return (*cancelled).into(),
             SourceError::Refused { .. } => (ErrorCode::Refused, ""),
             SourceError::BadRule { .. } => (ErrorCode::Usage, "correct the source's exclude list in the configuration"),
-            // Its message ends with the next step.
-            SourceError::Postgres(_) => (ErrorCode::Failed, ""),
             SourceError::Io { error, .. } => (ErrorCode::Failed, hint_of(error)),
+            SourceError::Postgres(error) => of_postgres(error),
             SourceError::NotFound { .. }
             | SourceError::WrongType { .. }
             | SourceError::NotJson { .. }
             | SourceError::Unsettled { .. } => (ErrorCode::Failed, "`--source NAME` backs up the others meanwhile"),
         };
         failure(code, error, hint)
+    }
+}
+
+/// Most messages of PostgreSQL say what to do themselves.
+fn of_postgres(error: &PostgresError) -> (ErrorCode, &'static str) {
+    match error {
+        PostgresError::Cancelled(_) => (ErrorCode::Cancelled, ""),
+        PostgresError::ToolsTooOld { .. } | PostgresError::Rights { .. } => (ErrorCode::Refused, ""),
+        PostgresError::NoTools { .. }
+        | PostgresError::User { .. }
+        | PostgresError::NotRun { .. }
+        | PostgresError::NoDatabase { .. } => (ErrorCode::Failed, "`carelogd check-config` shows what is configured"),
+        PostgresError::Unreachable { .. }
+        | PostgresError::Denied { .. }
+        | PostgresError::Failed { .. }
+        | PostgresError::TimedOut { .. }
+        | PostgresError::Incomplete { .. }
+        | PostgresError::Answer { .. } => (
+            ErrorCode::Failed,
+            "look at the database server's log, and try again; `--source NAME` backs up the others meanwhile",
+        ),
     }
 }
 

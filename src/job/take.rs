@@ -5,12 +5,12 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::context::JobContext;
+use super::context::{JobContext, in_reading_order};
 use super::failure::failure;
 use super::room;
 use crate::archive::metadata::FORMAT_VERSION;
 use crate::archive::verify::{Depth, verify};
-use crate::archive::{ArchiveReader, ArchiveWriter, Finished, Metadata, SourceSummary, WriterOptions};
+use crate::archive::{ArchiveReader, ArchiveWriter, Finished, Metadata, SourceMetadata, SourceSummary, WriterOptions};
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupId, Class, ErrorCode, Mode, Scope};
@@ -37,13 +37,14 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
         Class::Safety => cx.begin_phase(&format!("safety backup: {name}")),
     };
     phase("check")?;
-    let mut warnings = check(cx, taking.sources)?;
+    let sources = in_reading_order(taking.sources);
+    let Checked { mut warnings, metadata: of_sources } = check(cx, &sources)?;
     phase("read")?;
     let created_at = cx.parts.clock.now();
     let partial = cx.parts.store.create(taking.class, created_at, cx.parts.settings.codec)?;
     failpoint::pass("backup.created")?;
-    let metadata = metadata(cx, taking, created_at);
-    let finished = write(cx, taking.sources, &partial, metadata)?;
+    let metadata = metadata(cx, taking, of_sources, created_at);
+    let finished = write(cx, &sources, &partial, metadata)?;
     failpoint::pass("backup.written")?;
     phase("check the archive")?;
     read_again(cx, &partial, &finished)?;
@@ -75,8 +76,14 @@ pub(super) fn withdraw(cx: &JobContext<'_>, record: &BackupRecord) {
     }
 }
 
-/// Everything that can be known before a byte is written. Returns warnings.
-fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Vec<String>, JobError> {
+/// What was found before a byte is written.
+struct Checked {
+    warnings: Vec<String>,
+    metadata: Vec<SourceMetadata>,
+}
+
+/// Everything that can be known before a byte is written.
+fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Checked, JobError> {
     cx.parts.store.check()?;
     let mut checks: Vec<CheckReport> = Vec::with_capacity(sources.len());
     for source in sources {
@@ -87,10 +94,20 @@ fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Vec<String>
         checks.push(report);
     }
     room::of_backup(cx.parts, sources, cx.progress)?.require()?;
-    Ok(checks.into_iter().flat_map(|check| check.warnings).collect())
+    let described = |(source, check): (&Arc<dyn Source>, &CheckReport)| SourceMetadata {
+        details: check.details.clone(),
+        ..source.metadata()
+    };
+    let metadata = sources.iter().zip(&checks).map(described).collect();
+    Ok(Checked { warnings: checks.into_iter().flat_map(|check| check.warnings).collect(), metadata })
 }
 
-fn metadata(cx: &JobContext<'_>, taking: &Taking<'_>, created_at: jiff::Timestamp) -> Metadata {
+fn metadata(
+    cx: &JobContext<'_>,
+    taking: &Taking<'_>,
+    sources: Vec<SourceMetadata>,
+    created_at: jiff::Timestamp,
+) -> Metadata {
     Metadata {
         format_version: FORMAT_VERSION,
         id: BackupId::generate(),
@@ -103,7 +120,7 @@ fn metadata(cx: &JobContext<'_>, taking: &Taking<'_>, created_at: jiff::Timestam
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         requested_by: cx.job.requested_by.clone(),
         description: taking.description.to_owned(),
-        sources: taking.sources.iter().map(|source| source.metadata()).collect(),
+        sources,
     }
 }
 

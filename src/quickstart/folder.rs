@@ -92,7 +92,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::make(Some(&dir.path().join("new/deep"))).unwrap();
         let config = folder.write_config().unwrap();
-        let sources = config.sources.iter().map(|source| source.path().to_owned());
+        let sources = config.sources.iter().filter_map(|source| source.path().map(Path::to_owned));
         let places = [config.daemon.state_dir.clone(), config.daemon.socket.clone(), config.backup.dir.clone()];
         for place in places.into_iter().chain(sources) {
             assert!(place.starts_with(folder.path()), "{}", place.display());

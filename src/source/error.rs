@@ -68,9 +68,6 @@ pub enum SourceError {
         /// Why, and what to do instead.
         reason: String,
     },
-    /// The database, its server or the way there is at fault.
-    #[error(transparent)]
-    Postgres(PostgresError),
     /// A rule that cannot be understood.
     #[error("the exclude rule '{rule}' is not usable: {reason}")]
     BadRule {
@@ -79,6 +76,9 @@ pub enum SourceError {
         /// Why.
         reason: String,
     },
+    /// A database server, or one of its programs.
+    #[error(transparent)]
+    Postgres(PostgresError),
     /// Cancelled while it was waited for.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -90,12 +90,6 @@ impl From<PostgresError> for SourceError {
             PostgresError::Cancelled(cancelled) => Self::Cancelled(cancelled),
             other => Self::Postgres(other),
         }
-    }
-}
-
-impl From<PostgresError> for StageError {
-    fn from(error: PostgresError) -> Self {
-        Self::Source(error.into())
     }
 }
 
@@ -113,12 +107,24 @@ pub enum SnapshotError {
     Cancelled(#[from] Cancelled),
 }
 
+impl From<PostgresError> for SnapshotError {
+    fn from(error: PostgresError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
 impl From<WriteError> for SnapshotError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Cancelled(cancelled) => Self::Cancelled(cancelled),
             other => Self::Write(other),
         }
+    }
+}
+
+impl From<PostgresError> for StageError {
+    fn from(error: PostgresError) -> Self {
+        Self::Source(error.into())
     }
 }
 

@@ -192,6 +192,43 @@ impl SwapRecord {
         }
     }
 
+    /// Whether something may have been written to what was replaced since its safety backup was begun, as far as that was
+    /// not looked at before the swap. To be asked after it.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be told.
+    pub fn changed_since_safety(&self) -> Result<bool, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.changed_since_safety(),
+            _ => Ok(false),
+        }
+    }
+
+    /// With what proves later that nobody changed what was replaced and is kept; `None` where nothing can.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be looked at.
+    pub fn sealed(&self) -> Result<Option<Self>, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => {
+                let swap = RecordedSwap::RenameDatabase(swap.sealed()?);
+                Ok(Some(Self { swap, ..self.clone() }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether what was replaced still lies aside, and nobody can have changed it.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be looked at.
+    pub fn is_as_sealed(&self) -> Result<bool, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.is_kept_as_sealed(),
+            _ => Ok(false),
+        }
+    }
+
     /// Whether what was replaced still lies aside. A database's server is asked, and waited for while it is starting.
     ///
     /// # Errors

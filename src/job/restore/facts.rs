@@ -94,11 +94,11 @@ impl RestoreFacts {
     pub(super) fn of(catalog: &Catalog, state: &State) -> Self {
         let header = &state.header;
         // A backup that the catalog does not know is left out; the job still has its id.
-        let known = |ids: [Option<BackupId>; 2]| -> Vec<BackupRecord> {
-            ids.into_iter().flatten().filter_map(|id| catalog.backup(id).ok()).collect()
+        let known = |ids: Vec<BackupId>| -> Vec<BackupRecord> {
+            ids.into_iter().filter_map(|id| catalog.backup(id).ok()).collect()
         };
-        let backups = known([Some(header.backup), header.second_backup]);
-        let safety_backups = known([header.safety, state.second_safety]);
+        let backups = known([header.backup].into_iter().chain(header.second_backup).collect());
+        let safety_backups = known(state.safety_backups().collect());
         let committed = match &state.ending {
             Some(Ending::Committed(committed)) => Some(committed),
             Some(Ending::Undone) | None => None,

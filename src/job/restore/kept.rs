@@ -77,7 +77,7 @@ impl Kept {
             .map(|record| record.source)
             .collect();
         let until = sources.iter().all(|name| committed.saved.contains(name)).then_some(committed.keep_until);
-        let safety_backups = [state.header.safety, state.second_safety].into_iter().flatten().collect();
+        let safety_backups = state.safety_backups().collect();
         (!sources.is_empty()).then_some(Self { job: state.header.job, sources, until, safety_backups })
     }
 }

@@ -16,7 +16,7 @@ use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
 use crate::catalog::{BackupRecord, Job, JobError, JobFilter, JobOutcome, UndoSpec};
 use crate::model::{BackupId, ErrorCode, JobState, SourceName};
-use crate::source::{KeptData, SwapRecord};
+use crate::source::{KeptData, RecordedSwap, SwapRecord};
 
 pub(in crate::job) fn run(cx: &JobContext<'_>, spec: &UndoSpec) -> Result<JobOutcome, JobError> {
     cx.parts.restores.require_settled()?;
@@ -62,14 +62,18 @@ impl Undoing {
             let hint = format!("move {} away by hand if that is what is wanted", record.live.display());
             return Err(failure(ErrorCode::Refused, message, &hint));
         }
-        if let Some(record) = state.swaps.iter().find(|record| !saved.contains(&record.source)) {
+        for record in state.swaps.iter().filter(|record| !saved.contains(&record.source)) {
+            // What is put back as it is need not be saved.
+            if record.is_as_sealed()? {
+                continue;
+            }
             let (source, aside) = (&record.source, record.aside.display());
             let message = format!("no safety backup holds all that job {} replaced of the source '{source}'", job.id);
             let hint = format!("it lies at {aside}; look at it and put it back by hand");
             return Err(failure(ErrorCode::Refused, message, &hint));
         }
         let mut backups = Backups::default();
-        for id in [state.header.safety, state.second_safety].into_iter().flatten() {
+        for id in state.safety_backups() {
             backups.open(parts, id).map_err(|error| {
                 let message = format!("the safety backup of job {} cannot be used: {}", job.id, error.message);
                 JobError { message, ..error }
@@ -85,7 +89,7 @@ impl Undoing {
         let (record, _) = opened.remove(0);
         Ok(Self {
             restoring: Restoring { record, replacements, partial: false, damage: Vec::new(), _leases: leases },
-            second_backup: state.second_safety,
+            second_backup: state.third_safety.or(state.second_safety),
             paths: state.header.paths,
         })
     }
@@ -133,12 +137,20 @@ impl Backups {
             let hint = format!("what was replaced lies at {}", record.aside.display());
             return Err(failure(ErrorCode::NotFound, message, &hint));
         };
+        let database = match &record.swap {
+            RecordedSwap::RenameDatabase(swap) => Some(swap.clone()),
+            _ => None,
+        };
+        let is_saved = match &state.ending {
+            Some(Ending::Committed(committed)) => committed.saved.contains(name),
+            Some(Ending::Undone) | None => false,
+        };
         let since = state.swapped_at.unwrap_or(Timestamp::MIN);
         Ok(Replacement {
             source: Arc::clone(source),
             archive: Arc::clone(archive),
             paths: super::open::paths_of(name, archive, &state.header.paths),
-            kept: Some(KeptData { path: record.aside.clone(), since }),
+            kept: Some(KeptData { path: record.aside.clone(), since, database, is_saved }),
         })
     }
 }

@@ -21,5 +21,5 @@ pub(super) fn check(tree: &FileTree) -> Result<CheckReport, SourceError> {
         // An unmounted disk looks like this.
         warnings.push(format!("{} is empty: is its file system mounted?", tree.root.display()));
     }
-    Ok(CheckReport { estimate: None, device: Some(facts.identity.device), warnings })
+    Ok(CheckReport { device: Some(facts.identity.device), warnings, ..CheckReport::default() })
 }

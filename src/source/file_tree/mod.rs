@@ -98,6 +98,7 @@ impl Source for FileTree {
             kind: SourceKind::Files,
             location: self.root.display().to_string(),
             exclude: self.options.exclude.clone(),
+            details: Default::default(),
         }
     }
 

@@ -102,6 +102,7 @@ impl Source for JsonFile {
             kind: SourceKind::Json,
             location: self.path.display().to_string(),
             exclude: self.exclude.clone(),
+            details: Default::default(),
         }
     }
 
@@ -110,7 +111,7 @@ impl Source for JsonFile {
         Ok(CheckReport {
             estimate: Some(Estimate { bytes: facts.size, files: 1 }),
             device: Some(facts.identity.device),
-            warnings: Vec::new(),
+            ..CheckReport::default()
         })
     }
 

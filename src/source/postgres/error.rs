@@ -89,6 +89,28 @@ pub enum PostgresError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The role may not do what is needed.
+    #[error("the role '{role}' may not {what} in the database '{database}': {named}; {remedy}")]
+    Rights {
+        /// The role on the server.
+        role: String,
+        /// The database.
+        database: String,
+        /// What it lacks, for example `read everything`.
+        what: &'static str,
+        /// The things at fault.
+        named: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A dump that ended well and still is not whole.
+    #[error("the dump of the database '{database}' is not whole: {why}")]
+    Incomplete {
+        /// The database.
+        database: String,
+        /// What is missing.
+        why: String,
+    },
     /// The answer is not in the form that was asked for.
     #[error("{doing}: the answer of the server cannot be understood: {message}")]
     Answer {

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -140,7 +140,7 @@ impl Process {
     }
 
     /// Waits until `ready` or until it has to be given up.
-    fn wait_for(&self, ready: &impl std::os::fd::AsFd, flags: PollFlags) -> io::Result<()> {
+    fn wait_for(&self, ready: &impl AsFd, flags: PollFlags) -> io::Result<()> {
         loop {
             self.progress.check_cancelled().map_err(|cancelled| io::Error::other(GivenUp::from(cancelled)))?;
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -42,6 +42,15 @@ pub(super) struct Server {
 impl Server {
     /// Asks the server for its version by its maintenance database, and chooses the programs for it.
     pub(super) fn connect(connection: &Connection, progress: &Progress) -> Result<Self, PostgresError> {
+        Self::connect_by(&connection.maintenance_db, connection, progress)
+    }
+
+    /// As [`connect`](Self::connect), by the database that is backed up: who only reads it needs no other.
+    pub(super) fn connect_to_read(connection: &Connection, progress: &Progress) -> Result<Self, PostgresError> {
+        Self::connect_by(connection.url.database(), connection, progress)
+    }
+
+    fn connect_by(database: &str, connection: &Connection, progress: &Progress) -> Result<Self, PostgresError> {
         let connection = connection.clone();
         let asking = Self {
             connection,
@@ -51,7 +60,7 @@ impl Server {
             session: None,
         };
         let sql = "SELECT current_setting('server_version_num')::int";
-        let version = asking.ask(&asking.connection.maintenance_db, "asking for the version", sql)?;
+        let version = asking.ask(database, "asking for the version", sql)?;
         let tools = Tools::for_server(version, &asking.connection.url.to_string())?;
         Ok(Self { tools, version, ..asking })
     }
@@ -118,7 +127,9 @@ impl Server {
     pub(super) fn psql(&self, database: &str, timeout: Option<Duration>) -> Invocation {
         let options =
             ["--no-psqlrc", "--no-password", "--no-align", "--tuples-only", "--quiet", "--set=ON_ERROR_STOP=1"];
-        self.invocation("psql", database, &options, timeout)
+        // What we ask and are told is UTF-8. A dump keeps the encoding of its database, and says so itself.
+        let environment = vec![("PGCLIENTENCODING", "UTF8".to_owned())];
+        Invocation { environment, ..self.invocation("psql", database, &options, timeout) }
     }
 
     /// The program `name` with `options`, connected to `database`.
@@ -132,8 +143,7 @@ impl Server {
         let url = self.connection.url.with_database(database);
         let mut arguments: Vec<_> = options.iter().map(Into::into).collect();
         arguments.push(format!("--dbname={url}").into());
-        let mut environment = vec![("PGCLIENTENCODING", "UTF8".to_owned())];
-        environment.extend(self.session.clone().map(|session| ("PGAPPNAME", session)));
+        let environment = self.session.clone().map(|session| ("PGAPPNAME", session)).into_iter().collect();
         let (program, run_as) = (self.tools.program(name), self.connection.run_as.clone());
         Invocation { program, arguments, environment, run_as, timeout }
     }

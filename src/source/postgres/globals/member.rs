@@ -1,6 +1,16 @@
-//! The text of `NAME.globals.sql`.
+//! The text of `NAME.globals.sql`: comments for people, the data, and the same as SQL.
 
+use std::fmt::Write as _;
+
+use super::super::super::shown::shown;
+use super::super::Postgres;
+use super::super::error::PostgresError;
+use super::super::process::Process;
+use super::super::server::Server;
 use super::{GLOBALS_VERSION, Globals};
+use crate::archive::SourceMetadata;
+use crate::config::DatabaseUrl;
+use crate::source::Source as _;
 
 /// Begins the comment line that holds the data.
 const DATA: &str = "-- carelog: ";
@@ -17,6 +27,60 @@ pub(in super::super) enum BadGlobals {
 }
 
 impl Globals {
+    /// The text of the member.
+    ///
+    /// # Errors
+    /// [`PostgresError`] when the server's roles are to be in it and cannot be had.
+    pub(in super::super) fn text(&self, source: &Postgres, server: &Server) -> Result<String, PostgresError> {
+        let roles = if source.options.include_roles { Some(dump_roles(source, server)?) } else { None };
+        let data = serde_json::to_string(self).map_err(|error| PostgresError::Answer {
+            doing: "writing the globals".to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok(self.compose(&source.metadata(), &data, roles.as_deref()))
+    }
+
+    fn compose(&self, metadata: &SourceMetadata, data: &str, roles: Option<&str>) -> String {
+        let name = &self.database.name;
+        let [globals_member, dump_member] = [metadata.globals_member(), metadata.member()];
+        let mut text = format!(
+            "-- The database {shown} of {location}, but for what is in it: that is {dump_member}.\n\
+             -- Server {server}, pg_dump {tool}.\n\
+             --\n\
+             -- To make it again by hand, on a server that has no database of this name:\n\
+             --     psql --dbname=postgres --file={globals_member}\n\
+             --     psql --dbname={url} --set=ON_ERROR_STOP=1 --file={dump_member}\n\
+             -- In the first, 'already exists' of a role is no harm. The line below is for carelogd.\n\
+             {DATA}{data}\n",
+            shown = shown(name.as_bytes()),
+            location = metadata.location,
+            server = self.server_version,
+            tool = self.tool_version,
+            url = DatabaseUrl::of(name),
+        );
+        match roles {
+            Some(roles) => {
+                let _infallible = write!(text, "\n-- The server's roles.\n\n{}\n", roles.trim());
+            }
+            None => {
+                let names: Vec<_> = self.roles.iter().map(|role| shown(role.name.as_bytes())).collect();
+                let _infallible =
+                    writeln!(text, "\n-- Roles were not saved. These have to exist: {}", names.join(", "));
+            }
+        }
+        let tablespace = Some(self.database.tablespace.as_str()).filter(|name| *name != "pg_default");
+        let groups = [
+            ("The database.", vec![self.create(name, tablespace)]),
+            ("Its settings.", self.settings(name)),
+            ("Who may use it.", self.grants(name)),
+            ("What else belongs to it.", self.finish(name)),
+        ];
+        for (heading, statements) in groups.iter().filter(|(_, statements)| !statements.is_empty()) {
+            let _infallible = write!(text, "\n-- {heading}\n\n{}\n", statements.join("\n"));
+        }
+        text
+    }
+
     /// Reads the data of a `NAME.globals.sql`. Only comment lines at its beginning are looked at.
     ///
     /// # Errors
@@ -34,6 +98,30 @@ impl Globals {
         }
         serde_json::from_slice(data).map_err(BadGlobals::NotUnderstood)
     }
+}
+
+/// All roles of the server with their settings and memberships, as SQL.
+fn dump_roles(source: &Postgres, server: &Server) -> Result<String, PostgresError> {
+    const END: &str = "-- PostgreSQL database cluster dump complete";
+    let database = source.database();
+    // It connects to this database, and no other.
+    let initial = format!("--database={database}");
+    let mut options = vec!["--roles-only", "--no-password", &initial];
+    if !source.options.include_role_passwords {
+        options.push("--no-role-passwords");
+    }
+    let process = Process::start(&server.invocation("pg_dumpall", database, &options, None), &server.progress)?;
+    let (ended, printed) = process.finish()?;
+    server.require_success(database, "dumping the server's roles", &ended)?;
+    let printed = String::from_utf8(printed).map_err(|error| PostgresError::Answer {
+        doing: "dumping the server's roles".to_owned(),
+        message: error.to_string(),
+    })?;
+    if !printed.contains(END) {
+        let why = format!("the dump of the server's roles does not end with '{END}'");
+        return Err(PostgresError::Incomplete { database: database.to_owned(), why });
+    }
+    Ok(printed)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! It is kept twice in `NAME.globals.sql`: as data in the comment line `-- carelog: {…}`, which our own restore reads
 //! ([`member`]), and as SQL, which a person can run by hand. Both come from this one value, so that they cannot part.
 
+mod ask;
 mod member;
 mod statements;
 

@@ -10,17 +10,28 @@ use super::super::error::PostgresError;
 use super::super::server::Server;
 
 /// How much was written to the database with this OID, as a text to be compared; `None` when the server does not count.
-pub(super) fn of(server: &Server, oid: u32) -> Result<Option<String>, PostgresError> {
-    let sql = format!(
-        "SELECT to_json((SELECT CASE WHEN current_setting('track_counts')::bool THEN concat_ws(' ', datid, tup_inserted, \
-         tup_updated, tup_deleted, extract(epoch FROM stats_reset), (SELECT system_identifier FROM pg_control_system()), \
-         extract(epoch FROM pg_postmaster_start_time())) END FROM pg_stat_database WHERE datid = {oid}))"
-    );
-    server.ask(&server.connection.maintenance_db, "asking how much was written", &sql)
+pub(super) fn written_to(server: &Server, oid: u32) -> Result<Option<String>, PostgresError> {
+    ask(server, &server.connection.maintenance_db, &oid.to_string())
 }
 
-/// As [`of`], of the database called `name`.
-pub(in super::super) fn of_named(server: &Server, name: &str) -> Result<Option<String>, PostgresError> {
-    let look = super::look::Look::at(server, &[name], &[])?;
-    look.named(name).map_or(Ok(None), |found| of(server, found.oid))
+/// As [`written_to`], of the database that is backed up, for who can connect to no other.
+pub(in super::super) fn written_to_this(server: &Server) -> Result<Option<String>, PostgresError> {
+    let this = "(SELECT oid FROM pg_database WHERE datname = current_database())";
+    ask(server, server.connection.url.database(), this)
+}
+
+fn ask(server: &Server, database: &str, oid: &str) -> Result<Option<String>, PostgresError> {
+    let sql = format!(
+        "SELECT json_build_object('counts', (SELECT CASE WHEN current_setting('track_counts')::bool THEN concat_ws(' ', \
+         (SELECT system_identifier FROM pg_control_system()), datid, tup_inserted, tup_updated, tup_deleted, \
+         extract(epoch FROM stats_reset), extract(epoch FROM pg_postmaster_start_time())) END \
+         FROM pg_stat_database WHERE datid = {oid}))"
+    );
+    let Answer { counts } = server.ask(database, "asking how much was written", &sql)?;
+    Ok(counts)
+}
+
+#[derive(serde::Deserialize)]
+struct Answer {
+    counts: Option<String>,
 }

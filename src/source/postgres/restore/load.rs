@@ -4,7 +4,8 @@ use std::io::{self, BufRead as _, Write as _};
 use std::sync::Arc;
 
 use super::super::super::error::StageError;
-use super::super::dump::{DumpScanner, Scanned};
+use super::super::super::shown::shown;
+use super::super::dump::DumpScanner;
 use super::super::error::PostgresError;
 use super::super::process::Process;
 use super::super::server::Server;
@@ -30,7 +31,8 @@ pub(super) fn create_roles(server: &Server, facts: &Facts, held: &Held) -> Resul
     let memberships = missing.iter().flat_map(|role| role.memberships());
     let statements: Vec<String> = create.chain(memberships).collect();
     // A log of statements would show passwords, which only a superuser can keep out of it.
-    let quiet = if facts.is_superuser { "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\n" } else { "" };
+    let quiet =
+        if facts.is_superuser { "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\n" } else { "" };
     let sql = format!("{quiet}BEGIN;\n{}\nCOMMIT;\n", statements.join("\n"));
     server.change(&server.connection.maintenance_db, "making the roles that are missing", &sql, None)?;
     Ok(missing.into_iter().map(|role| role.name.clone()).collect())
@@ -60,7 +62,7 @@ pub(super) fn load_dump(
     archive: &Arc<ArchiveReader>,
     held: &Held,
     name: &str,
-) -> Result<Scanned, StageError> {
+) -> Result<LoadedDump, StageError> {
     let doing = format!("loading {} into {name}", held.member);
     let mut invocation = server.psql(name, None);
     // What a dump selects is of no interest, and nobody reads it while we write.
@@ -81,7 +83,18 @@ pub(super) fn load_dump(
         let message = "psql ended before it had read all of it".to_owned();
         return Err(PostgresError::Failed { doing, message }.into());
     }
-    scanner.finish().map_err(|error| damaged(&held.member, &error.to_string()))
+    scanner.finish().map_err(|error| damaged(&held.member, &error.to_string()))?;
+    let warnings = ended.errors.lines().filter(|line| !line.trim().is_empty()).take(WARNINGS);
+    Ok(LoadedDump { warnings: warnings.map(|line| format!("{}: {}", held.member, shown(line.as_bytes()))).collect() })
+}
+
+/// So many lines of what psql printed are kept.
+const WARNINGS: usize = 100;
+
+/// A dump that was loaded to its end.
+pub(super) struct LoadedDump {
+    /// What the server had to say.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Why a dump was not fed to its end.

@@ -98,7 +98,9 @@ impl Findings {
                 }
                 (Some(_), None) => {}
                 (None, None) => {
-                    self.refuse(&format!("the role {name}, which the backup needs, does not exist: CREATE ROLE {name};"));
+                    self.refuse(&format!(
+                        "the role {name}, which the backup needs, does not exist: CREATE ROLE {name};"
+                    ));
                 }
                 (None, Some(definition)) => {
                     self.look_at_missing(facts, role, definition.superuser);

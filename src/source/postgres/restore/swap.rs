@@ -16,7 +16,7 @@ use super::super::error::PostgresError;
 use super::super::server::{Connection, Server};
 use super::super::sql::Identifier;
 use super::look::{Found, Look};
-use super::session;
+use super::{activity, session};
 use crate::progress::Progress;
 
 /// A swap of two databases by their names.
@@ -41,6 +41,10 @@ pub struct DatabaseSwap {
     /// Whether the new one is what an earlier restore replaced, and not ours to drop.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_is_kept: bool,
+    /// How much had been written to the old one when its safety backup was begun ([`activity`]); `None` when there is no safety
+    /// backup, or the server does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// Which version the row of the old one in `pg_database` had when it was laid aside and refused connections. While it
     /// has that, nobody can have changed anything in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +92,11 @@ impl DatabaseSwap {
     /// Where the old one is kept after the swap.
     pub(in crate::source) fn aside(&self) -> PathBuf {
         self.url_of(&self.kept_name)
+    }
+
+    /// Where the new one is before the swap.
+    pub(super) fn staged(&self) -> PathBuf {
+        self.url_of(&self.staged_name)
     }
 
     /// What is live.
@@ -148,9 +157,36 @@ impl DatabaseSwap {
         Err(self.refused("databases were renamed or replaced while the restore ran; nothing was exchanged"))
     }
 
-    /// With the seal of what was replaced, now that it refuses connections.
+    /// Whether anything may have been written to what was replaced since its safety backup was begun. To be asked after the
+    /// swap: every session that could have done so has ended by then.
+    pub(in crate::source) fn changed_since_safety(&self) -> Result<bool, StageError> {
+        let (Some(oid), Some(written)) = (self.old_oid(), &self.written) else { return Ok(true) };
+        let server = self.reach_to_look()?;
+        Ok(activity::written_to(&server, oid)?.as_ref() != Some(written))
+    }
+
+    /// Lets the kept one be connected to, so that it can be saved; false when it is not kept. Until it is
+    /// [`sealed`](Self::sealed) again nothing proves that nobody changed it.
+    pub(super) fn open_kept(&self) -> Result<bool, StageError> {
+        let server = self.reach_to_look()?;
+        let look = self.look(&server)?;
+        let Some(kept) = self.kept_in(&look) else { return Ok(false) };
+        if !kept.allows {
+            allow_connections(&server, kept)?;
+        }
+        Ok(true)
+    }
+
+    /// With the seal of what was replaced, which refuses connections from now on if it did not.
     pub(in crate::source) fn sealed(&self) -> Result<Self, StageError> {
-        let look = self.look(&self.reach_to_look()?)?;
+        let server = self.reach_to_look()?;
+        let mut look = self.look(&server)?;
+        if let Some(kept) = self.kept_in(&look).filter(|kept| kept.allows) {
+            let kept = [Rename { oid: kept.oid, from: &kept.name, to: &kept.name }];
+            refuse_connections(&server, &look, &kept)?;
+            end_connections(&server, &kept)?;
+            look = self.look(&server)?;
+        }
         let seal = self.kept_in(&look).filter(|kept| !kept.allows).map(|kept| kept.row.clone());
         Ok(Self { seal, ..self.clone() })
     }
@@ -159,6 +195,11 @@ impl DatabaseSwap {
     pub(super) fn is_as_sealed(&self, look: &Look) -> bool {
         let kept = self.kept_in(look).filter(|kept| !kept.allows && look.cluster == self.cluster);
         kept.is_some_and(|kept| self.seal.as_ref() == Some(&kept.row))
+    }
+
+    /// As [`is_as_sealed`](Self::is_as_sealed), looked at now.
+    pub(in crate::source) fn is_kept_as_sealed(&self) -> Result<bool, StageError> {
+        Ok(self.is_as_sealed(&self.look(&self.reach_to_look()?)?))
     }
 
     fn try_bring(&self, server: &Server, goal: Generation) -> Result<(), StageError> {
@@ -225,8 +266,7 @@ impl DatabaseSwap {
             (Generation::New | Generation::Mixed, _) => true,
         };
         if allowed && !live.allows {
-            let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true;", Identifier(&live.name));
-            change(server, &format!("allowing connections to {}", live.name), &sql)?;
+            allow_connections(server, live)?;
         }
         Ok(())
     }
@@ -317,6 +357,11 @@ fn refuse_connections(server: &Server, look: &Look, renames: &[Rename<'_>]) -> R
     if sql.is_empty() { Ok(()) } else { change(server, &format!("refusing connections to {}", both(renames)), &sql) }
 }
 
+fn allow_connections(server: &Server, found: &Found) -> Result<(), PostgresError> {
+    let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true;\n", Identifier(&found.name));
+    change(server, &format!("allowing connections to {}", found.name), &sql)
+}
+
 /// Ends every connection, and waits until it is gone. All are told before the first is waited for.
 fn end_connections(server: &Server, renames: &[Rename<'_>]) -> Result<(), PostgresError> {
     let oids: Vec<String> = renames.iter().map(|rename| rename.oid.to_string()).collect();
@@ -398,6 +443,7 @@ mod tests {
             old: Some(ReplacedDatabase { oid: 10, allowed_connections: true }),
             new_oid: 20,
             new_is_kept: false,
+            written: None,
             seal: None,
         }
     }

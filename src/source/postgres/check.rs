@@ -1,0 +1,92 @@
+//! What would prevent a dump, asked before anything of a backup is written.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::super::shown::shown;
+use super::super::{CheckReport, Estimate};
+use super::error::PostgresError;
+use super::server::Server;
+use super::{Postgres, Version, restore};
+use crate::progress::Progress;
+
+/// So many of what is at fault are named.
+const NAMED: usize = 10;
+
+/// What a backup writes: the globals and the dump.
+const MEMBERS: u64 = 2;
+
+/// Looks at `source`: tools, connection, rights.
+pub(super) fn check(source: &Postgres) -> Result<CheckReport, PostgresError> {
+    let server = Server::connect_to_read(&source.options.connection, &Progress::default())?;
+    let found: Found = server.ask(source.database(), "looking at the database", include_str!("check.sql"))?;
+    found.require_rights(source)?;
+    let mut details = BTreeMap::from([
+        ("database".to_owned(), source.database().to_owned()),
+        ("server_version".to_owned(), server.version.to_string()),
+        ("tool_version".to_owned(), server.tools.version.to_string()),
+    ]);
+    details.extend(restore::written_to_this(&server)?.map(|written| (restore::WRITTEN.to_owned(), written)));
+    let estimate = Some(Estimate { bytes: found.size_bytes, files: MEMBERS });
+    Ok(CheckReport { estimate, details, ..CheckReport::default() })
+}
+
+/// The size of the database on the server; its dump is another, and most often smaller.
+pub(super) fn measure(source: &Postgres, progress: &Progress) -> Result<Estimate, PostgresError> {
+    let server = Server::connect_to_read(&source.options.connection, progress)?;
+    let sql = "SELECT pg_database_size(current_database())";
+    let bytes = server.ask(source.database(), "asking for the size of the database", sql)?;
+    Ok(Estimate { bytes, files: MEMBERS })
+}
+
+/// The answer to `check.sql`.
+#[derive(Debug, Deserialize)]
+struct Found {
+    role: String,
+    size_bytes: u64,
+    /// Tables, sequences and schemas that the role may not read.
+    unreadable: Vec<String>,
+    /// Tables of which row-level security would show the role a part.
+    filtered: Vec<String>,
+    reads_passwords: bool,
+}
+
+impl Found {
+    fn require_rights(&self, source: &Postgres) -> Result<(), PostgresError> {
+        let refused = |what, named, remedy: String| {
+            let (role, database) = (self.role.clone(), source.database().to_owned());
+            Err(PostgresError::Rights { role, database, what, named, remedy })
+        };
+        let role = super::sql::Identifier(&self.role);
+        if !self.unreadable.is_empty() {
+            let remedy = format!("GRANT pg_read_all_data TO {role}; lets it read all");
+            return refused("read everything", listed(&self.unreadable), remedy);
+        }
+        if !self.filtered.is_empty() {
+            let remedy = format!("ALTER ROLE {role} BYPASSRLS; or a superuser in url lets it");
+            return refused("read every row of tables with row-level security", listed(&self.filtered), remedy);
+        }
+        if source.options.include_role_passwords && !self.reads_passwords {
+            let remedy = "set include_role_passwords = false, or name a superuser in url".to_owned();
+            return refused("read password hashes", "pg_authid".to_owned(), remedy);
+        }
+        Ok(())
+    }
+}
+
+/// The first few, and how many more.
+fn listed(names: &[String]) -> String {
+    let named: Vec<_> = names.iter().take(NAMED).map(|name| shown(name.as_bytes())).collect();
+    match names.len().checked_sub(NAMED) {
+        None | Some(0) => named.join(", "),
+        Some(more) => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+impl Version {
+    /// Whether it is this major version or a newer one.
+    pub(super) const fn is_at_least(self, major: u32) -> bool {
+        self.major() >= major
+    }
+}
