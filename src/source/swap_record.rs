@@ -229,7 +229,7 @@ impl SwapRecord {
         }
     }
 
-    /// Whether what was replaced still lies aside. A database's server is asked, and waited for while it is starting.
+    /// Whether what was replaced still lies aside. A database's server is asked.
     ///
     /// # Errors
     /// [`StageError::Source`] when it cannot be told.

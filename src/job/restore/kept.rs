@@ -43,6 +43,18 @@ fn discard_and_note(journal: &mut Journal, record: &SwapRecord) -> Option<String
     Some(format!("{source}: what was replaced could not be removed from {aside}: {why}"))
 }
 
+/// Notes the databases that somebody has dropped by hand. A folder may be away only because its disk is.
+fn note_gone(journal: &mut Journal) {
+    for record in journal.state.undiscarded() {
+        let is_gone = record.method().is_of_database()
+            && record.aside_may_be_there()
+            && record.aside_is_there().is_ok_and(|is_there| !is_there);
+        if is_gone && let Err(error) = journal.append(Step::Discarded { source: record.source.clone() }) {
+            tracing::warn!(%error, "that what was replaced of '{}' is gone is not on record", record.source);
+        }
+    }
+}
+
 fn discard(record: &SwapRecord) -> Result<(), StageError> {
     failpoint::pass("restore.discard").map_err(|error| StageError::Io {
         doing: "removing",
@@ -140,6 +152,7 @@ impl Restores {
             if !journal.state.is_settled || Some(journal.state.header.job) == running {
                 continue;
             }
+            note_gone(&mut journal);
             for warning in discard_replaced(&mut journal, now) {
                 tracing::warn!(job_id = %journal.state.header.job, "{warning}");
             }

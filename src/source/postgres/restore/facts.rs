@@ -39,7 +39,6 @@ pub(super) struct Facts {
 /// A database that is live.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct LiveDatabase {
-    pub(super) oid: u32,
     pub(super) owner: String,
     /// Whether the role that asks is its owner, or a member of it.
     pub(super) is_ours: bool,
@@ -80,7 +79,7 @@ impl Facts {
              'user', r.rolname, 'is_superuser', r.rolsuper, 'may_create_databases', r.rolcreatedb OR r.rolsuper,\n\
              'may_create_roles', r.rolcreaterole OR r.rolsuper,\n\
              'may_signal', pg_has_role('pg_signal_backend', 'USAGE'), 'is_standby', pg_is_in_recovery(),\n\
-             'live', (SELECT json_build_object('oid', oid::bigint, 'owner', pg_get_userbyid(datdba), 'allows', datallowconn,\n\
+             'live', (SELECT json_build_object('owner', pg_get_userbyid(datdba), 'allows', datallowconn,\n\
              'is_ours', pg_has_role(datdba, 'USAGE'), 'bytes', CASE WHEN has_database_privilege(oid, 'CONNECT') THEN\n\
              pg_database_size(oid) END) FROM pg_database WHERE datname = {live}),\n\
              'prepared', (SELECT coalesce(json_agg(gid), '[]') FROM pg_prepared_xacts WHERE database = {live}),\n\

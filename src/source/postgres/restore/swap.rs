@@ -144,7 +144,8 @@ impl DatabaseSwap {
 
     /// Whether what was replaced is still kept.
     pub(in crate::source) fn aside_is_there(&self) -> Result<bool, StageError> {
-        Ok(self.kept_in(&self.look(&self.reach_to_look()?)?).is_some())
+        let server = Server::connect(&self.connection, &Progress::default())?;
+        Ok(self.kept_in(&self.look(&server)?).is_some())
     }
 
     /// Fails unless the two databases are just as they were when this was written down.
