@@ -8,6 +8,7 @@ use super::context::JobContext;
 use super::damage;
 use super::failure::failure;
 use super::restore::{open_backup, selected_members};
+use crate::archive::SourceMetadata;
 use crate::catalog::{JobError, JobOutcome, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
 use crate::source::{ExtractOptions, Extraction, Wanted};
@@ -27,10 +28,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
         let bytes = held.fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
         cx.progress.expect(bytes, restore_point.totals.entries);
     }
-    let member = |name: &SourceName| restore_point.metadata.sources.iter().find(|source| source.name == *name);
+    let members = |name: &SourceName| {
+        let held = restore_point.metadata.sources.iter().find(|source| source.name == *name);
+        held.map(SourceMetadata::members).unwrap_or_default()
+    };
     let mut wanted: Vec<Wanted> = selected
         .iter()
-        .filter_map(|(name, paths)| Some(Wanted::named(member(name)?.member().as_bytes(), paths)))
+        .flat_map(|(name, paths)| members(name).into_iter().map(move |member| Wanted::named(member.as_bytes(), paths)))
         .collect();
     wanted.sort_by(|a, b| a.prefix().cmp(b.prefix()));
     let entries = wanted.iter().flat_map(|wanted| wanted.entries(&archive));

@@ -7,7 +7,7 @@ use super::super::context::{JobContext, Parts};
 use super::super::failure::failure;
 use crate::archive::escape::{escape, unescape};
 use crate::archive::verify::{Depth, verify};
-use crate::archive::{ArchiveReader, EntryKind};
+use crate::archive::{ArchiveReader, EntryKind, SourceMetadata};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
 use crate::progress::Progress;
@@ -170,12 +170,13 @@ impl Replacement {
             let held = self.archive.restore_point().sources.iter().find(|held| held.name == *self.source.name());
             return Ok(held.map_or((0, 0), |held| (held.files, held.size_bytes)));
         }
-        let member = self.source.metadata().member();
-        let wanted = Wanted::named(member.as_bytes(), &self.paths);
         let mut size = (0_u64, 0_u64);
-        for entry in wanted.entries(&self.archive) {
-            if let EntryKind::File(content) = entry?.kind {
-                size = (size.0 + 1, size.1.saturating_add(content.size));
+        for member in self.source.metadata().members() {
+            let wanted = Wanted::named(member.as_bytes(), &self.paths);
+            for entry in wanted.entries(&self.archive) {
+                if let EntryKind::File(content) = entry?.kind {
+                    size = (size.0 + 1, size.1.saturating_add(content.size));
+                }
             }
         }
         Ok(size)
@@ -238,17 +239,18 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
         let mut found = None;
         for path in std::iter::once(literal).chain(shown) {
             for source in &archive.restore_point().metadata.sources {
-                match Wanted::find(archive, source.member().as_bytes(), std::slice::from_ref(&path)) {
-                    Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
-                    Err(StageError::NoSuchMember { .. }) => {}
-                    Err(error) => return Err(error.into()),
+                for member in source.members() {
+                    match Wanted::find(archive, member.as_bytes(), std::slice::from_ref(&path)) {
+                        Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
+                        Err(StageError::NoSuchMember { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
         }
         let Some((name, path)) = found else {
             let message = format!("the backup does not hold '{path}'");
-            let hint =
-                "`carelogd extract ARCHIVE --list` shows what it holds; a JSON file is restored whole or not at all";
+            let hint = "`carelogd extract ARCHIVE --list` shows what it holds; JSON files and databases are restored whole or not at all";
             return Err(failure(ErrorCode::NotFound, message, hint));
         };
         members.entry(name).or_default().push(path);
@@ -259,9 +261,13 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
 /// Those of `paths` that lie in the source `name`, whether the archive holds them or not.
 pub(super) fn paths_of(name: &SourceName, archive: &ArchiveReader, paths: &[String]) -> Members {
     let held = archive.restore_point().metadata.sources.iter().find(|source| source.name == *name);
-    let member = held.map(|source| source.member().into_bytes()).unwrap_or_default();
-    let root = member.strip_suffix(b"/").unwrap_or(&member);
-    let is_within = |path: &Vec<u8>| path == root || path.starts_with(&member);
+    let members = held.map(SourceMetadata::members).unwrap_or_default();
+    let is_within = |path: &Vec<u8>| {
+        members.iter().any(|member| {
+            let root = member.strip_suffix('/').unwrap_or(member);
+            path == root.as_bytes() || path.starts_with(member.as_bytes())
+        })
+    };
     paths.iter().filter_map(|path| unescape(path)).filter(is_within).collect()
 }
 

@@ -6,8 +6,10 @@ use carelog_rpc as rpc;
 use rpc::{Change, Octets, RestoreMethod};
 
 use super::{backup, scope, source_kind};
+use crate::archive::SourceSummary;
 use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
 use crate::job::{BackupPlan, Parts, RestorePlan};
+use crate::model::SourceKind;
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -95,15 +97,19 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
     }
 }
 
-/// A restore into a directory replaces nothing, so there is nothing to look at but the backup.
-pub(in crate::server) fn plan_into_directory(record: &BackupRecord, spec: &RestoreSpec) -> rpc::RestorePlan {
-    let selected = record.sources.iter().filter(|held| spec.sources.is_empty() || spec.sources.contains(&held.name));
+/// A restore into a directory or into a new database replaces nothing, so there is nothing to look at but the backup.
+pub(in crate::server) fn plan_elsewhere(record: &BackupRecord, spec: &RestoreSpec) -> rpc::RestorePlan {
+    let is_wanted = |held: &&SourceSummary| {
+        (spec.sources.is_empty() || spec.sources.contains(&held.name))
+            && (spec.to_database.is_none() || held.kind == SourceKind::Postgres)
+    };
+    let selected = record.sources.iter().filter(is_wanted);
     let sources: Vec<rpc::RestoreSource> = selected
         .map(|held| rpc::RestoreSource {
             name: held.name.to_string(),
             kind: source_kind(held.kind),
             method: RestoreMethod::Write,
-            destination: Octets(held.name.as_str().as_bytes().to_vec()),
+            destination: Octets(spec.to_database.as_deref().unwrap_or(held.name.as_str()).as_bytes().to_vec()),
             added: Change { files: held.files, bytes: held.size_bytes },
             changed: Change::default(),
             removed: Change::default(),

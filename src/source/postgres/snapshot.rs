@@ -166,7 +166,7 @@ struct Text<'a>(&'a [u8]);
 
 impl MemberContent for Text<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        io::Read::read(&mut self.0, buffer)
     }
 }
 
