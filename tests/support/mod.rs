@@ -2,6 +2,7 @@
 
 pub(crate) mod clinic;
 pub(crate) mod daemon;
+pub(crate) mod database_image;
 pub(crate) mod evil;
 pub(crate) mod mount;
 #[cfg(feature = "failpoints")]

@@ -170,19 +170,28 @@ impl Cluster {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
-    /// The URL of `database`, whose name needs no percent-encoding, as the superuser.
+    /// The URL of `database` as the superuser.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgresql:///{database}?host={}", self.socket_dir().display())
+        self.url_with("", database)
     }
 
     /// As [`Cluster::url`], as `role`.
     pub(crate) fn url_as(&self, role: &str, database: &str) -> String {
-        format!("postgresql://{role}@/{database}?host={}", self.socket_dir().display())
+        self.url_with(&format!("{}@", percent_encoded(role)), database)
+    }
+
+    fn url_with(&self, user: &str, database: &str) -> String {
+        format!("postgresql://{user}/{}?host={}", percent_encoded(database), self.socket_dir().display())
     }
 
     /// The section of a configuration for the source `name`, which is `database` here.
     pub(crate) fn section(&self, name: &str, database: &str) -> String {
-        let (url, user) = (self.url(database), self.user());
+        self.section_of_url(name, &self.url(database))
+    }
+
+    /// As [`Cluster::section`], by its URL.
+    pub(crate) fn section_of_url(&self, name: &str, url: &str) -> String {
+        let user = self.user();
         format!("\n[[source]]\nname = \"{name}\"\ntype = \"postgres\"\nurl = \"{url}\"\nrun_as = \"{user}\"\n")
     }
 
@@ -232,6 +241,14 @@ impl Cluster {
         let output = BufReader::new(child.stdout.take().unwrap());
         Session { child, input, output }
     }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
 }
 
 impl Drop for Cluster {

@@ -86,7 +86,8 @@ impl Server {
         timeout: Option<Duration>,
     ) -> Result<Vec<u8>, PostgresError> {
         let mut psql = Process::start(&self.psql(database, timeout), &self.progress)?;
-        let fed = psql.write_all(script.as_bytes()).and_then(|()| psql.write_all(b"\n;\n"));
+        let mut parts = [HERMETIC, script, "\n;\n"].into_iter();
+        let fed = parts.try_for_each(|part| psql.write_all(part.as_bytes()));
         // One that ended early says better why than the pipe does.
         if let Err(error) = fed
             && error.kind() != io::ErrorKind::BrokenPipe
@@ -128,7 +129,8 @@ impl Server {
         let options =
             ["--no-psqlrc", "--no-password", "--no-align", "--tuples-only", "--quiet", "--set=ON_ERROR_STOP=1"];
         // What we ask and are told is UTF-8. A dump keeps the encoding of its database, and says so itself.
-        let environment = vec![("PGCLIENTENCODING", "UTF8".to_owned())];
+        let environment = [("PGCLIENTENCODING", "UTF8"), ("PGDATESTYLE", "ISO"), ("PGTZ", "UTC")];
+        let environment = environment.map(|(key, value)| (key, value.to_owned())).to_vec();
         Invocation { environment, ..self.invocation("psql", database, &options, timeout) }
     }
 
@@ -156,7 +158,7 @@ impl Server {
         let url = || self.connection.url.with_database(database).to_string();
         let message = match ended.errors.trim() {
             "" => ended.status.to_string(),
-            printed => printed.to_owned(),
+            printed => shortened(printed),
         };
         let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
         // Messages of the server are in its own language; what is not recognised is shown as it is.
@@ -196,6 +198,17 @@ impl Server {
             other => other,
         }
     }
+}
+
+/// Nobody who may create functions in the database may have us call them.
+pub(super) const HERMETIC: &str = "SET search_path = pg_catalog, pg_temp;\n";
+/// A message that may quote a statement of any length.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 2000;
+    if message.len() <= LONGEST {
+        return message.to_owned();
+    }
+    format!("{} …", &message[..message.floor_char_boundary(LONGEST)])
 }
 
 /// psql's exit status when the connection is not there or went away (psql(1), "Exit Status").

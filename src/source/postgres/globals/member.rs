@@ -104,8 +104,8 @@ impl Globals {
 fn dump_roles(source: &Postgres, server: &Server) -> Result<String, PostgresError> {
     const END: &str = "-- PostgreSQL database cluster dump complete";
     let database = source.database();
-    // It connects to this database, and no other.
-    let initial = format!("--database={database}");
+    // It connects to this database and no other. As a URL, because it takes a name with a '=' for more than a name.
+    let initial = format!("--database={}", server.connection.url);
     let mut options = vec!["--roles-only", "--no-password", &initial];
     if !source.options.include_role_passwords {
         options.push("--no-role-passwords");
