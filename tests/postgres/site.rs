@@ -58,10 +58,21 @@ impl Site {
         let backup = answer.json()["backup_id"].as_str().unwrap().to_owned();
         daemon.stop();
         let then = live(&world, &cluster, name);
-        change_files(&world);
-        cluster.psql(name, "CREATE TABLE public.made_later (a int); INSERT INTO public.made_later VALUES (1), (2);");
-        let now = live(&world, &cluster, name);
-        Self { world, cluster, then, now, backup }
+        let mut site = Self { now: then.clone(), world, cluster, then, backup };
+        site.change(name);
+        site
+    }
+
+    /// Makes the live data another than in the backup, again.
+    pub(super) fn change_again(&mut self) {
+        self.change(CLINIC);
+    }
+
+    fn change(&mut self, name: &str) {
+        change_files(&self.world);
+        let sql = "CREATE TABLE public.made_later (a int); INSERT INTO public.made_later VALUES (1), (2);";
+        self.cluster.psql(name, sql);
+        self.now = live(&self.world, &self.cluster, name);
     }
 
     pub(super) fn live(&self) -> Live {

@@ -3,8 +3,6 @@
 //! A backup is `NAME.globals.sql`, which makes an empty database like it, and `NAME.sql`, what pg_dump prints. A restore loads
 //! both into a new database beside the live one and exchanges their names. The live database is never changed in place.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the restore that uses the rest is being built"))]
-
 mod check;
 mod dump;
 mod error;

@@ -141,7 +141,7 @@ impl Process {
     }
 
     /// Waits until `ready` or until it has to be given up.
-    fn wait_for(&self, ready: &impl AsFd, flags: PollFlags) -> io::Result<()> {
+    fn wait_for(&self, ready: &impl std::os::fd::AsFd, flags: PollFlags) -> io::Result<()> {
         loop {
             self.progress.check_cancelled().map_err(|cancelled| io::Error::other(GivenUp::from(cancelled)))?;
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::super::super::error::{SourceError, StageError};
+use super::super::super::steps;
 use super::super::super::swap::swapping::Swapping;
 use super::super::super::swap_record::{RecordedSwap, SwapRecord};
 use super::super::super::{Comparison, StageRequest, Staged};
@@ -253,10 +254,17 @@ impl Loaded {
             PostgresError::Failed { doing: format!("making the database {}", self.name), message }
         })?;
         self.oid = made.oid;
+        self.pass("source.database.created")?;
         let loaded = load::load_dump(server, archive, &self.held, &self.name)?;
         self.warnings.extend(loaded.warnings);
+        self.pass("source.database.loaded")?;
         load::finish(server, &self.held, &self.name)?;
         Ok(())
+    }
+
+    fn pass(&self, point: &'static str) -> Result<(), StageError> {
+        let path = self.name.clone();
+        steps::pass(point).map_err(|error| StageError::Io { doing: "loading", path, error })
     }
 
     /// Drops it again. The server may be restarting, and what it was last told may still be under way.
