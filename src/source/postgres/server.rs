@@ -100,7 +100,8 @@ impl Server {
     }
 
     /// As [`script`](Self::script), of a short script that changes something: it gets there only when the session is
-    /// connected and can be seen by others, and then as a whole.
+    /// connected and can be seen by others, and then as a whole. What was changed is durable, whatever the server's
+    /// settings are.
     pub(super) fn change(
         &self,
         database: &str,
@@ -109,7 +110,7 @@ impl Server {
         timeout: Option<Duration>,
     ) -> Result<Vec<u8>, PostgresError> {
         let mut psql = Process::start(&self.psql(database, timeout), &self.progress)?;
-        let told = psql.write_all(b"SELECT 'connected';\n").and_then(|()| {
+        let told = psql.write_all(b"SET synchronous_commit = on;\nSELECT 'connected';\n").and_then(|()| {
             let mut answer = [0; b"connected\n".len()];
             psql.read_exact(&mut answer)
         });

@@ -14,10 +14,16 @@ use super::facts::Facts;
 use super::held::{Held, damaged};
 use crate::archive::{ArchiveReader, ContentReader, ReadError};
 
-/// What makes loading fast and loses nothing: the swap that follows is durable, and all that came before it with it. What a
+/// What makes loading fast and loses nothing: see [`DURABLE`]. What a
 /// site has set against long statements must not end a long load.
 const LOADING: &str = "-c synchronous_commit=off -c statement_timeout=0 -c lock_timeout=0 \
      -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c default_transaction_read_only=off";
+
+/// Ends a load: what was committed before without waiting for the disk is on it when this one is. A server that crashes
+/// before takes the session with it, and so cannot lose the end of a dump unnoticed. Only a transaction that logs something
+/// waits for the disk, so this one logs a message. It stands on lines of its own, whatever the dump ended with.
+const DURABLE: &[u8] = b"\n;\nSET synchronous_commit = on;\nSELECT \
+     pg_catalog.pg_logical_emit_message(true, 'carelog', '');\n";
 
 /// Makes the roles that are missing; returns them.
 pub(super) fn create_roles(server: &Server, facts: &Facts, held: &Held) -> Result<Vec<String>, PostgresError> {
@@ -122,7 +128,7 @@ impl Feeding<'_> {
         loop {
             let bytes = content.fill_buf().map_err(|error| Fed::Failed(self.unreadable(error)))?;
             if bytes.is_empty() {
-                return Ok(());
+                return self.write(psql, DURABLE);
             }
             piece.clear();
             piece.extend_from_slice(bytes);
@@ -157,6 +163,7 @@ pub(super) fn finish(server: &Server, held: &Held, name: &str) -> Result<(), Pos
     let globals = &held.globals;
     let statements = [globals.settings(name), globals.grants(name), globals.finish(name)].concat().join("\n");
     let maintenance = &server.connection.maintenance_db;
-    server.script(maintenance, &format!("setting what belongs to {name}"), &format!("{statements}\n"), None)?;
+    let statements = format!("SET synchronous_commit = on;\n{statements}\n");
+    server.script(maintenance, &format!("setting what belongs to {name}"), &statements, None)?;
     server.script(name, &format!("analyzing {name}"), "SET statement_timeout = 0;\nANALYZE;\n", None).map(drop)
 }

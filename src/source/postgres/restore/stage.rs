@@ -200,11 +200,7 @@ pub(super) fn load_into(
     let named = || -> Result<Vec<String>, StageError> {
         let mut warnings = validate::compare_rows(&server, &staged_name, &loaded.held, progress)?;
         validate::compare_large_objects(&server, &staged_name, &loaded.held.counts)?;
-        let sql = format!(
-            "SET synchronous_commit = on;\nALTER DATABASE {} RENAME TO {};\n",
-            Identifier(&staged_name),
-            Identifier(name)
-        );
+        let sql = format!("ALTER DATABASE {} RENAME TO {};\n", Identifier(&staged_name), Identifier(name));
         server.change(&connection.maintenance_db, &format!("renaming {staged_name} to {name}"), &sql, None)?;
         warnings.extend(loaded.warnings.iter().cloned());
         Ok(warnings)

@@ -388,7 +388,7 @@ fn rename(server: &Server, renames: &[Rename<'_>]) -> Result<(), PostgresError> 
     let conditions: Vec<String> = renames.iter().map(is_right).collect();
     // A division by zero is what fails without any language being installed.
     let sql = format!(
-        "SET synchronous_commit = on;\nSET lock_timeout = '10s';\nBEGIN;\n{statements}SELECT 1 / (CASE WHEN {} THEN 1 ELSE 0 \
+        "SET lock_timeout = '10s';\nBEGIN;\n{statements}SELECT 1 / (CASE WHEN {} THEN 1 ELSE 0 \
          END);\nCOMMIT;\n",
         conditions.join(" AND ")
     );
