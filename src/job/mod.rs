@@ -11,6 +11,7 @@ mod hooks;
 mod prune;
 mod restore;
 mod restore_to;
+mod restore_to_database;
 mod room;
 mod runner;
 mod take;
@@ -26,9 +27,10 @@ pub use restore::{
     Unsettled,
 };
 pub use restore_to::{IntoDirectoryPlan, WrittenSource};
+pub use restore_to_database::sweep_interrupted;
 pub use runner::Runner;
 
-use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
+use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane, RestoreSpec};
 use crate::progress::Progress;
 
 /// Runs jobs with the parts that are in force when each begins.
@@ -63,6 +65,9 @@ impl Runner for Jobs {
         let ended = match &job.spec {
             JobSpec::Backup(spec) => backup::run(&cx, spec),
             JobSpec::Restore(spec) if spec.to_directory => restore_to::run(&cx, spec, directory).map(JobEnd::from),
+            JobSpec::Restore(spec @ RestoreSpec { to_database: Some(database), .. }) => {
+                restore_to_database::run(&cx, spec, database).map(JobEnd::from)
+            }
             JobSpec::Restore(spec) => restore::run(&cx, spec).map(JobEnd::from),
             JobSpec::Undo(spec) => restore::run_undo(&cx, spec).map(JobEnd::from),
             JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),

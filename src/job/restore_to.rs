@@ -9,6 +9,7 @@ use super::context::{JobContext, Parts};
 use super::damage;
 use super::failure::failure;
 use super::restore::{open_backup, selected_members, size_of};
+use crate::archive::SourceMetadata;
 use crate::catalog::{JobError, JobOutcome, RestoreSpec};
 use crate::model::{ErrorCode, SourceKind, SourceName};
 use crate::source::{ExtractOptions, Extraction, Wanted};
@@ -44,7 +45,7 @@ impl IntoDirectoryPlan {
         let mut sources = Vec::new();
         for (name, paths) in selected_members(&archive, spec)? {
             let Some(source) = held.iter().find(|source| source.name == name) else { continue };
-            let (files, bytes) = size_of(&archive, source.member().as_bytes(), &paths, &BTreeSet::new())?;
+            let (files, bytes) = size_of(&archive, source, &paths, &BTreeSet::new())?;
             sources.push(WrittenSource { kind: source.kind, name, files, bytes });
         }
         Ok(Self { sources })
@@ -66,10 +67,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
         let bytes = held.fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
         cx.progress.expect(bytes, restore_point.totals.entries);
     }
-    let member = |name: &SourceName| restore_point.metadata.sources.iter().find(|source| source.name == *name);
+    let members = |name: &SourceName| {
+        let held = restore_point.metadata.sources.iter().find(|source| source.name == *name);
+        held.map(SourceMetadata::members).unwrap_or_default()
+    };
     let mut wanted: Vec<Wanted> = selected
         .iter()
-        .filter_map(|(name, paths)| Some(Wanted::named(member(name)?.member().as_bytes(), paths)))
+        .flat_map(|(name, paths)| members(name).into_iter().map(move |member| Wanted::named(member.as_bytes(), paths)))
         .collect();
     wanted.sort_by(|a, b| a.prefix().cmp(b.prefix()));
     let entries = wanted.iter().flat_map(|wanted| wanted.entries(&archive));

@@ -34,6 +34,7 @@ pub(crate) fn requests() -> Vec<Request> {
             dry_run: false,
             now: true,
             to: false,
+            to_database: Some("clinic_look".into()),
         }),
         Request::Restore(RestoreRequest {
             from: RestoreFrom::Undo(backup()),
@@ -45,6 +46,7 @@ pub(crate) fn requests() -> Vec<Request> {
             dry_run: true,
             now: false,
             to: false,
+            to_database: None,
         }),
         Request::Delete { backup: backup(), description: "a test".into() },
         Request::Jobs(ListJobs { all: false, limit: None }),

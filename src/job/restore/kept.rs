@@ -23,7 +23,7 @@ pub(super) fn until(now: Timestamp, keep: Duration) -> Timestamp {
 /// Whether the safety backups of a restore still lie in the store: they may have been deleted, or have turned out to be
 /// damaged, and then what was replaced is the only copy.
 pub(super) fn is_saved(parts: &Parts, state: &State) -> bool {
-    [state.header.safety, state.second_safety].into_iter().flatten().all(|id| {
+    state.safety_backups().all(|id| {
         let is_good =
             |backup: BackupRecord| backup.state == BackupState::Available && is_present(&*parts.store, &backup);
         parts.catalog.backup(id).is_ok_and(is_good)
@@ -57,6 +57,18 @@ fn discard_and_note(journal: &mut Journal, record: &SwapRecord) -> Option<String
     Some(format!("{source}: what was replaced could not be removed from {aside}: {why}"))
 }
 
+/// Notes the databases that somebody has dropped by hand. A folder may be away only because its disk is.
+fn note_gone(journal: &mut Journal) {
+    for record in journal.state.undiscarded() {
+        let is_gone = record.method().is_of_database()
+            && record.aside_may_be_there()
+            && record.aside_is_there().is_ok_and(|is_there| !is_there);
+        if is_gone && let Err(error) = journal.append(Step::Discarded { source: record.source.clone() }) {
+            tracing::warn!(%error, "that what was replaced of '{}' is gone is not on record", record.source);
+        }
+    }
+}
+
 fn discard(record: &SwapRecord) -> Result<(), StageError> {
     failpoint::pass("restore.discard").map_err(|error| StageError::Io {
         doing: "removing",
@@ -86,16 +98,19 @@ impl Kept {
         let Some(Ending::Committed(committed)) = state.ending.as_ref().filter(|_| state.is_settled) else {
             return None;
         };
-        let is_there = |record: &SwapRecord| record.aside.symlink_metadata().is_ok();
-        let sources: Vec<SourceName> =
-            state.undiscarded().into_iter().filter(is_there).map(|record| record.source).collect();
+        let sources: Vec<SourceName> = state
+            .undiscarded()
+            .into_iter()
+            .filter(SwapRecord::aside_may_be_there)
+            .map(|record| record.source)
+            .collect();
         if sources.is_empty() {
             return None;
         }
         let is_saved = is_saved(parts, state) && sources.iter().all(|name| committed.saved.contains(name));
         let until = is_saved.then_some(committed.keep_until);
-        let can_be_undone = is_saved && undo::is_undoable(parts, jobs, state);
-        let safety_backups = [state.header.safety, state.second_safety].into_iter().flatten().collect();
+        let can_be_undone = undo::is_undoable(parts, jobs, state);
+        let safety_backups = state.safety_backups().collect();
         Some(Self { job: state.header.job, sources, until, can_be_undone, safety_backups })
     }
 }
@@ -119,7 +134,7 @@ impl Restores {
         let mut warnings = Vec::new();
         if let Some(Ending::Committed(committed)) = journal.state.ending.clone() {
             for record in journal.state.undiscarded() {
-                if !committed.saved.contains(&record.source) && record.aside.symlink_metadata().is_ok() {
+                if !committed.saved.contains(&record.source) && record.aside_may_be_there() {
                     warnings.push(format!(
                         "{}: the safety backup does not hold all that was replaced, so it was kept: {}",
                         record.source,
@@ -163,6 +178,7 @@ impl Restores {
             if !journal.state.is_settled || Some(journal.state.header.job) == running {
                 continue;
             }
+            note_gone(&mut journal);
             for warning in discard_replaced(parts, &mut journal) {
                 tracing::warn!(job_id = %journal.state.header.job, "{warning}");
             }

@@ -14,6 +14,7 @@ mod kept;
 mod open;
 mod plan;
 mod recover;
+mod replaced;
 mod restores;
 mod room;
 mod safety;

@@ -197,7 +197,7 @@ impl Replacement {
     }
 
     fn size_without(&self, lost: &BTreeSet<String>) -> Result<(u64, u64), JobError> {
-        size_of(&self.archive, self.source.metadata().member().as_bytes(), &self.paths, lost)
+        size_of(&self.archive, &self.source.metadata(), &self.paths, lost)
     }
 
     fn plan_error(&self, error: StageError) -> JobError {
@@ -220,18 +220,19 @@ impl Replacement {
 /// Files and bytes of the members `paths`, or of all where there are none, without those that are `lost`.
 pub(in crate::job) fn size_of(
     archive: &ArchiveReader,
-    member: &[u8],
+    source: &SourceMetadata,
     paths: &[Vec<u8>],
     lost: &BTreeSet<String>,
 ) -> Result<(u64, u64), JobError> {
-    let wanted = Wanted::named(member, paths);
     let mut size = (0_u64, 0_u64);
-    for entry in wanted.entries(archive) {
-        let entry = entry?;
-        if let EntryKind::File(content) = &entry.kind
-            && (lost.is_empty() || !lost.contains(&shown(&entry.path)))
-        {
-            size = (size.0 + 1, size.1.saturating_add(content.size));
+    for member in source.members() {
+        for entry in Wanted::named(member.as_bytes(), paths).entries(archive) {
+            let entry = entry?;
+            if let EntryKind::File(content) = &entry.kind
+                && (lost.is_empty() || !lost.contains(&shown(&entry.path)))
+            {
+                size = (size.0 + 1, size.1.saturating_add(content.size));
+            }
         }
     }
     Ok(size)
@@ -293,10 +294,12 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
         let mut found = None;
         for path in std::iter::once(literal).chain(shown) {
             for source in &archive.restore_point().metadata.sources {
-                match Wanted::find(archive, source.member().as_bytes(), std::slice::from_ref(&path)) {
-                    Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
-                    Err(StageError::NoSuchMember { .. }) => {}
-                    Err(error) => return Err(error.into()),
+                for member in source.members() {
+                    match Wanted::find(archive, member.as_bytes(), std::slice::from_ref(&path)) {
+                        Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
+                        Err(StageError::NoSuchMember { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
         }
@@ -304,8 +307,8 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
             let message = format!("the backup does not hold '{path}'");
             let members: Vec<_> = archive.restore_point().metadata.sources.iter().map(SourceMetadata::member).collect();
             let hint = format!(
-                "a path begins like the backup's {}; `carelogd extract ARCHIVE --list` shows all that it holds; a JSON \
-                 file is restored whole or not at all",
+                "a path begins like the backup's {}; `carelogd extract ARCHIVE --list` shows all that it holds; JSON files \
+                 and databases are restored whole or not at all",
                 members.join(", ")
             );
             return Err(failure(ErrorCode::NotFound, message, &hint));
@@ -318,9 +321,13 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
 /// Those of `paths` that lie in the source `name`, whether the archive holds them or not.
 pub(super) fn paths_of(name: &SourceName, archive: &ArchiveReader, paths: &[String]) -> Members {
     let held = archive.restore_point().metadata.sources.iter().find(|source| source.name == *name);
-    let member = held.map(|source| source.member().into_bytes()).unwrap_or_default();
-    let root = member.strip_suffix(b"/").unwrap_or(&member);
-    let is_within = |path: &Vec<u8>| path == root || path.starts_with(&member);
+    let members = held.map(SourceMetadata::members).unwrap_or_default();
+    let is_within = |path: &Vec<u8>| {
+        members.iter().any(|member| {
+            let root = member.strip_suffix('/').unwrap_or(member);
+            path == root.as_bytes() || path.starts_with(member.as_bytes())
+        })
+    };
     paths.iter().filter_map(|path| unescape(path)).filter(is_within).collect()
 }
 

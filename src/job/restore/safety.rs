@@ -67,6 +67,21 @@ impl Safety {
     }
 }
 
+/// A safety backup of what was replaced.
+pub(super) struct SavedReplaced {
+    pub(super) backup: BackupId,
+    /// The sources that it holds without anything missing.
+    pub(super) whole: BTreeSet<SourceName>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Saves what was replaced from where it is kept.
+pub(super) fn save_replaced(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<SavedReplaced, JobError> {
+    let description = "what a restore replaced and had been written to after its safety backup began";
+    let Taken { record, warnings } = save(cx, sources, description)?;
+    Ok(SavedReplaced { backup: record.id, whole: whole_sources(&record), warnings })
+}
+
 /// Takes a safety backup and enters it in the catalog at once, so that it outlives whatever follows.
 fn save(cx: &JobContext<'_>, sources: &[Arc<dyn Source>], description: &str) -> Result<Taken, JobError> {
     let description = format!("{description}, by job {}", cx.job.id);

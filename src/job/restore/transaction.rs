@@ -10,10 +10,10 @@ use super::Restores;
 use super::application::Application;
 use super::facts::RestoreFacts;
 use super::journal::{Committed, Journal, Step};
-use super::kept;
 use super::open::Restoring;
 use super::restores::{HOW_TO_SETTLE, HOW_TO_START, Unsettled};
 use super::safety::Safety;
+use super::{kept, replaced};
 use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
 use crate::model::{ErrorCode, JobState, SourceName};
@@ -150,8 +150,16 @@ impl<'a> Transaction<'a> {
             failpoint::pass("restore.probed")?;
         }
         let keep_until = kept::until(self.cx.parts.clock.now(), self.cx.parts.settings.keep_replaced);
-        self.journal.append(Step::Committed(Committed { keep_until, saved: self.safety.whole.clone() }))?;
+        self.journal.append(Step::Committed(Committed { keep_until, saved: self.saved() }))?;
         Ok(())
+    }
+
+    /// The sources that a safety backup is known to hold wholly. Of a database that is known later.
+    fn saved(&self) -> BTreeSet<SourceName> {
+        let is_of_database = |name: &&SourceName| {
+            self.journal.state.swaps.iter().any(|swap| swap.source == **name && swap.method().is_of_database())
+        };
+        self.safety.whole.iter().filter(|name| !is_of_database(name)).cloned().collect()
     }
 
     fn compare(&mut self) -> Result<(), JobError> {
@@ -184,6 +192,8 @@ impl<'a> Transaction<'a> {
         if let Err(error) = self.application(&shielded).after_restore(&self.journal, JobState::Succeeded) {
             warnings.push(error.to_string());
         }
+        warnings.extend(replaced::save(self.cx, &mut self.journal));
+        self.note_facts();
         warnings.extend(self.restores().settle(self.cx.parts, &mut self.journal));
         let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
         JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }

@@ -52,9 +52,9 @@ impl Undoing {
         let state = parts.restores.state_of(job.id)?;
         let jobs = parts.catalog.list_jobs(&JobFilter::default())?;
         require_newest(parts, &jobs, &job, state.as_ref())?;
-        let state = require_kept(&job, state)?;
+        let state = require_kept(&job, state, Look::Close)?;
         let mut backups = Backups::default();
-        for id in [state.header.safety, state.second_safety].into_iter().flatten() {
+        for id in state.safety_backups() {
             backups.open(parts, id).map_err(|error| {
                 let message = format!("the safety backup of job {} cannot be used: {}", job.id, error.message);
                 let asides: Vec<String> = state.swaps.iter().map(|record| record.aside.display().to_string()).collect();
@@ -72,7 +72,7 @@ impl Undoing {
         let (record, _) = opened.remove(0);
         Ok(Self {
             restoring: Restoring { record, replacements, partial: false, damage: Vec::new(), _leases: leases },
-            second_backup: state.second_safety,
+            second_backup: state.third_safety.or(state.second_safety),
             paths: state.header.paths,
         })
     }
@@ -120,12 +120,20 @@ impl Backups {
             let hint = format!("what was replaced lies at {}", record.aside.display());
             return Err(failure(ErrorCode::NotFound, message, &hint));
         };
+        let database = match &record.swap {
+            RecordedSwap::RenameDatabase(swap) => Some(swap.clone()),
+            _ => None,
+        };
+        let is_saved = match &state.ending {
+            Some(Ending::Committed(committed)) => committed.saved.contains(name),
+            Some(Ending::Undone) | None => false,
+        };
         let since = state.swapped_at.unwrap_or(Timestamp::MIN);
         Ok(Replacement {
             source: Arc::clone(source),
             archive: Arc::clone(archive),
             paths: super::open::paths_of(name, archive, &state.header.paths),
-            kept: Some(KeptData { path: record.aside.clone(), since }),
+            kept: Some(KeptData { path: record.aside.clone(), since, database, is_saved }),
         })
     }
 }
@@ -149,6 +157,15 @@ fn require_committed(job: &Job) -> Result<(), JobError> {
     }
 }
 
+/// How closely to look at what was kept.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    /// Without asking a database server, which may take its time.
+    Cheap,
+    /// As is needed before it is used.
+    Close,
+}
+
 /// Whether the restore with this journal can be undone, as far as that can be said without reading a backup. `jobs` are
 /// all that the catalog knows.
 pub(super) fn is_undoable(parts: &Parts, jobs: &[Job], state: &State) -> bool {
@@ -157,21 +174,30 @@ pub(super) fn is_undoable(parts: &Parts, jobs: &[Job], state: &State) -> bool {
         |record: &SwapRecord| parts.source(&record.source).is_some_and(|source| source.kind() == record.kind);
     require_committed(job).is_ok()
         && require_newest(parts, jobs, job, Some(state)).is_ok()
-        && require_kept(job, Some(state.clone())).is_ok_and(|state| state.swaps.iter().all(is_configured))
+        && require_kept(job, Some(state.clone()), Look::Cheap).is_ok_and(|state| state.swaps.iter().all(is_configured))
 }
 
 /// Refuses when not all that was replaced lies beside the live data, or not all of it in a safety backup.
-fn require_kept(job: &Job, state: Option<State>) -> Result<State, JobError> {
-    let Some((state, Committed { saved, .. })) = state.and_then(kept_wholly) else {
+fn require_kept(job: &Job, state: Option<State>, look: Look) -> Result<State, JobError> {
+    let kept = state.map(|state| kept_wholly(state, look)).transpose()?.flatten();
+    let Some((state, Committed { saved, .. })) = kept else {
         let message = format!("what job {} replaced is not kept any more", job.id);
         return Err(failure(ErrorCode::Refused, message, &restore_instead(safety_of(job))));
     };
-    if let Some(record) = state.swaps.iter().find(|record| !replaced_something(record)) {
+    if let Some(record) = state.swaps.iter().find(|record| !record.replaces_something()) {
         let message = format!("nothing was there before job {} put the source '{}' in place", job.id, record.source);
         let hint = format!("move {} away by hand if that is what is wanted", record.live.display());
         return Err(failure(ErrorCode::Refused, message, &hint));
     }
-    if let Some(record) = state.swaps.iter().find(|record| !saved.contains(&record.source)) {
+    for record in state.swaps.iter().filter(|record| !saved.contains(&record.source)) {
+        // What is put back as it is need not be saved.
+        let is_as_sealed = match look {
+            Look::Cheap => record.method().is_of_database(),
+            Look::Close => record.is_as_sealed()?,
+        };
+        if is_as_sealed {
+            continue;
+        }
         let (source, aside) = (&record.source, record.aside.display());
         let message = format!("no safety backup holds all that job {} replaced of the source '{source}'", job.id);
         let hint = format!("it lies at {aside}; look at it and put it back by hand");
@@ -224,18 +250,21 @@ fn overlap(one: &[SourceName], other: &[SourceName]) -> bool {
 }
 
 /// If all that was replaced still lies beside the live data.
-fn kept_wholly(state: State) -> Option<(State, Committed)> {
-    let Some(Ending::Committed(committed)) = state.ending.clone() else { return None };
-    let is_there = |record: &SwapRecord| !replaced_something(record) || record.aside.symlink_metadata().is_ok();
-    let is_kept = state.is_settled && state.discarded.is_empty() && state.swaps.iter().all(is_there);
-    (is_kept && !state.swaps.is_empty()).then_some((state, committed))
-}
-
-fn replaced_something(record: &SwapRecord) -> bool {
-    match &record.swap {
-        RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old.is_some(),
-        RecordedSwap::ExchangeEntries(_) | RecordedSwap::RenameEntries(_) => true,
+fn kept_wholly(state: State, look: Look) -> Result<Option<(State, Committed)>, JobError> {
+    let Some(Ending::Committed(committed)) = state.ending.clone() else { return Ok(None) };
+    if !state.is_settled || !state.discarded.is_empty() || state.swaps.is_empty() {
+        return Ok(None);
     }
+    for record in state.swaps.iter().filter(|record| record.replaces_something()) {
+        let is_there = match look {
+            Look::Cheap => record.aside_may_be_there(),
+            Look::Close => record.aside_is_there()?,
+        };
+        if !is_there {
+            return Ok(None);
+        }
+    }
+    Ok(Some((state, committed)))
 }
 
 fn restore_instead(safety: Option<BackupId>) -> String {

@@ -6,8 +6,10 @@ use carelog_rpc as rpc;
 use rpc::{Change, Octets, RestoreMethod};
 
 use super::{backup, scope, source_kind};
-use crate::catalog::{BackupRecord, BackupSpec, JobError};
-use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan};
+use crate::archive::SourceSummary;
+use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
+use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan, WrittenSource};
+use crate::model::SourceKind;
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -81,6 +83,7 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
         method: match source.method {
             SwapMethod::ExchangeRoot | SwapMethod::RenameRoot => RestoreMethod::Exchange,
             SwapMethod::ExchangeEntries | SwapMethod::RenameEntries => RestoreMethod::ExchangeEntries,
+            SwapMethod::RenameDatabase => RestoreMethod::RenameDatabase,
         },
         destination: Octets::from_path(&source.destination),
         added: Change { files: source.added, bytes: source.added_bytes },
@@ -92,20 +95,38 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
 
 /// A restore into a directory replaces nothing, so there is nothing to look at but the backup.
 pub(in crate::server) fn plan_into_directory(record: &BackupRecord, plan: IntoDirectoryPlan) -> rpc::RestorePlan {
-    let sources: Vec<rpc::RestoreSource> = plan
-        .sources
-        .into_iter()
-        .map(|source| rpc::RestoreSource {
-            kind: source_kind(source.kind),
-            method: RestoreMethod::Write,
-            destination: Octets(source.name.as_str().as_bytes().to_vec()),
-            name: source.name.to_string(),
-            added: Change { files: source.files, bytes: source.bytes },
-            changed: Change::default(),
-            removed: Change::default(),
-            notes: Vec::new(),
-        })
-        .collect();
+    let written = |source: WrittenSource| {
+        let added = Change { files: source.files, bytes: source.bytes };
+        written(source.name.as_str(), source.kind, source.name.as_str(), added)
+    };
+    plan_elsewhere(record, plan.sources.into_iter().map(written).collect())
+}
+
+/// As [`plan_into_directory`], into the new database `name`.
+pub(in crate::server) fn plan_into_database(record: &BackupRecord, spec: &RestoreSpec, name: &str) -> rpc::RestorePlan {
+    let is_wanted = |held: &&SourceSummary| {
+        held.kind == SourceKind::Postgres && (spec.sources.is_empty() || spec.sources.contains(&held.name))
+    };
+    let into_database = |held: &SourceSummary| {
+        written(held.name.as_str(), held.kind, name, Change { files: held.files, bytes: held.size_bytes })
+    };
+    plan_elsewhere(record, record.sources.iter().filter(is_wanted).map(into_database).collect())
+}
+
+fn written(name: &str, kind: SourceKind, destination: &str, added: Change) -> rpc::RestoreSource {
+    rpc::RestoreSource {
+        name: name.to_owned(),
+        kind: source_kind(kind),
+        method: RestoreMethod::Write,
+        destination: Octets(destination.as_bytes().to_vec()),
+        added,
+        changed: Change::default(),
+        removed: Change::default(),
+        notes: Vec::new(),
+    }
+}
+
+fn plan_elsewhere(record: &BackupRecord, sources: Vec<rpc::RestoreSource>) -> rpc::RestorePlan {
     rpc::RestorePlan {
         backup: backup(record),
         undoes: None,

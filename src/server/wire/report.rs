@@ -68,9 +68,10 @@ fn source(facts: SourceFacts, kept: Option<&Kept>) -> rpc::ReportedSource {
         name: facts.name.to_string(),
         kind: source_kind(facts.kind),
         location: replaced.map(|replaced| octets(&replaced.live)),
-        method: replaced.map(|replaced| match replaced.by_entry {
-            true => RestoreMethod::ExchangeEntries,
-            false => RestoreMethod::Exchange,
+        method: replaced.map(|replaced| match (replaced.is_database, replaced.by_entry) {
+            (true, _) => RestoreMethod::RenameDatabase,
+            (false, true) => RestoreMethod::ExchangeEntries,
+            (false, false) => RestoreMethod::Exchange,
         }),
         kept_at: laid_aside.map(|replaced| octets(&replaced.aside)),
         before: facts.before.map(amount),
