@@ -3,6 +3,9 @@
 mod backup;
 #[cfg(feature = "failpoints")]
 mod crashes;
+mod forged;
+mod refused;
 mod restore;
 mod site;
+mod swap;
 mod trouble;

@@ -35,7 +35,10 @@ pub(super) fn create_roles(server: &Server, facts: &Facts, held: &Held) -> Resul
     }
     let create = missing.iter().flat_map(|role| role.create());
     let memberships = missing.iter().flat_map(|role| role.memberships());
-    let statements: Vec<String> = create.chain(memberships).collect();
+    // Who is no superuser can give only to roles that it is a member of.
+    let ours = missing.iter().filter(|_| !facts.is_superuser);
+    let ours = ours.map(|role| format!("GRANT {} TO CURRENT_USER;", Identifier(&role.name)));
+    let statements: Vec<String> = create.chain(memberships).chain(ours).collect();
     // A log of statements would show passwords, which only a superuser can keep out of it.
     let quiet =
         if facts.is_superuser { "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\n" } else { "" };
@@ -57,7 +60,9 @@ pub(super) fn drop_roles(server: &Server, roles: &[String]) {
 /// Makes the empty database `name` like the one that was backed up.
 pub(super) fn create_database(server: &Server, facts: &Facts, held: &Held, name: &str) -> Result<(), PostgresError> {
     let tablespace = &held.globals.database.tablespace;
-    let tablespace = facts.tablespaces.contains(tablespace).then_some(tablespace.as_str());
+    // To name the default one takes a right that it does not take to get it.
+    let is_named = tablespace != "pg_default" && facts.tablespaces.contains(tablespace);
+    let tablespace = is_named.then_some(tablespace.as_str());
     let sql = format!("{}\n", held.globals.create(name, tablespace));
     server.change(&server.connection.maintenance_db, &format!("making the database {name}"), &sql, None).map(drop)
 }
@@ -75,21 +80,18 @@ pub(super) fn load_dump(
     invocation.arguments.push("--output=/dev/null".into());
     invocation.environment.push(("PGOPTIONS", LOADING.to_owned()));
     let mut psql = Process::start(&invocation, &server.progress)?;
-    let mut feeding = Feeding { server, doing: &doing, held, scanner: DumpScanner::new() };
+    let feeding = Feeding { server, doing: &doing, held, scanner: DumpScanner::new() };
     let fed = feeding.feed(archive, &mut psql);
-    let scanner = feeding.scanner;
-    match fed {
-        // It ended early, and says why.
-        Err(Fed::Ended) | Ok(()) => {}
-        Err(Fed::Failed(error)) => return Err(error),
+    if let Err(Fed::Failed(error)) = fed {
+        return Err(error);
     }
     let (ended, _) = psql.finish()?;
+    // If it ended early it says why.
     server.require_success(name, &doing, &ended)?;
-    if let Err(Fed::Ended) = fed {
+    if fed.is_err() {
         let message = "psql ended before it had read all of it".to_owned();
         return Err(PostgresError::Failed { doing, message }.into());
     }
-    scanner.finish().map_err(|error| damaged(&held.member, &error.to_string()))?;
     let warnings = ended.errors.lines().filter(|line| !line.trim().is_empty()).take(WARNINGS);
     Ok(LoadedDump { warnings: warnings.map(|line| format!("{}: {}", held.member, shown(line.as_bytes()))).collect() })
 }
@@ -118,17 +120,17 @@ struct Feeding<'a> {
 }
 
 impl Feeding<'_> {
-    fn feed(&mut self, archive: &Arc<ArchiveReader>, psql: &mut Process) -> Result<(), Fed> {
+    fn feed(mut self, archive: &Arc<ArchiveReader>, psql: &mut Process) -> Result<(), Fed> {
         if self.server.tools.psql_can_be_restricted() {
             let token = uuid::Uuid::now_v7().simple();
-            self.write(psql, format!("\\restrict {token}\n").as_bytes())?;
+            write(self.server, self.doing, psql, format!("\\restrict {token}\n").as_bytes())?;
         }
         let mut content = ContentReader::new(Arc::clone(archive), &self.held.dump);
         let mut piece = Vec::new();
         loop {
             let bytes = content.fill_buf().map_err(|error| Fed::Failed(self.unreadable(error)))?;
             if bytes.is_empty() {
-                return self.write(psql, DURABLE);
+                break;
             }
             piece.clear();
             piece.extend_from_slice(bytes);
@@ -136,16 +138,12 @@ impl Feeding<'_> {
             content.consume(length);
             let checked = self.scanner.feed_for_psql(&mut piece);
             checked.map_err(|foreign| Fed::Failed(damaged(&self.held.member, &foreign.to_string())))?;
-            self.write(psql, &piece)?;
+            write(self.server, self.doing, psql, &piece)?;
             self.server.progress.add_bytes(length as u64);
         }
-    }
-
-    fn write(&self, psql: &mut Process, bytes: &[u8]) -> Result<(), Fed> {
-        psql.write_all(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Fed::Ended,
-            _ => Fed::Failed(self.server.given_up(self.doing, "psql", None, error).into()),
-        })
+        // Behind a dump that is cut short it would be part of whatever that ends in.
+        self.scanner.finish().map_err(|error| Fed::Failed(damaged(&self.held.member, &error.to_string())))?;
+        write(self.server, self.doing, psql, DURABLE)
     }
 
     fn unreadable(&self, error: io::Error) -> StageError {
@@ -155,6 +153,13 @@ impl Feeding<'_> {
             Err(error) => StageError::Read(ReadError::Io(error)),
         }
     }
+}
+
+fn write(server: &Server, doing: &str, psql: &mut Process, bytes: &[u8]) -> Result<(), Fed> {
+    psql.write_all(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Fed::Ended,
+        _ => Fed::Failed(server.given_up(doing, "psql", None, error).into()),
+    })
 }
 
 /// What belongs to the database and not into it: settings, rights, its comment. And statistics, without which the first

@@ -88,6 +88,11 @@ impl Findings {
         for role in &globals.roles {
             let name = Identifier(&role.name);
             let existing = facts.roles.iter().find(|existing| existing.name == role.name);
+            if role.owns && role.name != globals.database.owner && existing.is_some_and(|existing| !existing.is_ours) {
+                self.refuse(&format!(
+                    "{user} is no member of {name}, which owns something in it: GRANT {name} TO {user};"
+                ));
+            }
             match (existing, &role.definition) {
                 (Some(existing), Some(definition)) => {
                     let differences = existing.differences(definition);
