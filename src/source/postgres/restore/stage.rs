@@ -285,7 +285,7 @@ fn recorded(server: &Server, swap: DatabaseSwap) -> Result<DatabaseSwap, StageEr
     let look = Look::at(server, &[&swap.live_name], &[])?;
     let old =
         look.named(&swap.live_name).map(|found| ReplacedDatabase { oid: found.oid, allowed_connections: found.allows });
-    Ok(DatabaseSwap { cluster: look.cluster.clone(), old, ..swap })
+    Ok(DatabaseSwap { cluster: look.cluster, old, ..swap })
 }
 
 fn record_of(source: &SourceName, swap: DatabaseSwap) -> SwapRecord {
