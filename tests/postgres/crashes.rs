@@ -65,9 +65,6 @@ impl Site {
         let is_new = live.records == self.then.records;
         let expected = if is_new { &self.then } else { &self.now };
         assert_eq!((&live.records, &live.studies), (&expected.records, &expected.studies), "{context}");
-        if live.database != expected.database {
-            eprintln!("{context}");
-        }
         live.database.assert_same_as(&expected.database);
         assert!(is_new || live.oid == self.now.oid, "{context}: {live:?}");
         is_new

@@ -16,7 +16,8 @@ use super::facts::Facts;
 use super::held::Held;
 use super::look::Look;
 use super::requirements::Findings;
-use super::swap::{Connected, DatabaseSwap, ReplacedDatabase, drop_database};
+use super::statements::{Connected, drop_database};
+use super::swap::{DatabaseSwap, ReplacedDatabase};
 use super::{load, names, plan, session, validate};
 use crate::archive::ArchiveReader;
 use crate::model::{JobId, SourceKind, SourceName};
@@ -285,7 +286,7 @@ fn recorded(server: &Server, swap: DatabaseSwap) -> Result<DatabaseSwap, StageEr
     let look = Look::at(server, &[&swap.live_name], &[])?;
     let old =
         look.named(&swap.live_name).map(|found| ReplacedDatabase { oid: found.oid, allowed_connections: found.allows });
-    Ok(DatabaseSwap { cluster: look.cluster.clone(), old, ..swap })
+    Ok(DatabaseSwap { cluster: look.cluster, old, ..swap })
 }
 
 fn record_of(source: &SourceName, swap: DatabaseSwap) -> SwapRecord {
