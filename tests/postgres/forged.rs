@@ -15,6 +15,15 @@ use crate::support::World;
 /// Puts a backup into the store that holds the database of the newest backup there, with the dump that `edit` makes of it.
 /// Returns its id. The daemon takes it in when it starts.
 pub(super) fn forge(world: &World, edit: impl FnOnce(String) -> String) -> String {
+    forge_both(world, |globals| globals, edit)
+}
+
+/// As [`forge`], with other globals too.
+pub(super) fn forge_both(
+    world: &World,
+    edit_globals: impl FnOnce(String) -> String,
+    edit: impl FnOnce(String) -> String,
+) -> String {
     let files = world.store_files();
     let original = files.iter().rfind(|name| name.starts_with("backup_") && name.ends_with(".tar.zst")).unwrap();
     let archive = ArchiveReader::open(File::open(world.backups().join(original)).unwrap()).unwrap();
@@ -42,7 +51,7 @@ pub(super) fn forge(world: &World, edit: impl FnOnce(String) -> String) -> Strin
         let mut content = Text(text.as_bytes());
         writer.add_file(member.as_bytes(), Meta::default(), text.len() as u64, &mut content).unwrap();
     };
-    add("database.globals.sql", &read("database.globals.sql"));
+    add("database.globals.sql", &edit_globals(read("database.globals.sql")));
     add("database.sql", &edit(read("database.sql")));
     let summaries = point.sources.iter().filter(|held| is_database(held.name.as_str())).cloned().collect();
     writer.finish(summaries, created_at).unwrap();

@@ -1,7 +1,7 @@
 //! What a restore of a database refuses beforehand, and what fails on the way: the live database is as it was, nothing
 //! else is left on the server, and the next step is named.
 
-use super::forged::forge;
+use super::forged::{forge, forge_both};
 use super::site::{CLINIC, Site};
 use crate::support::postgres::has_postgres;
 use crate::support::process::Answer;
@@ -149,4 +149,23 @@ fn a_role_that_is_missing_is_made_and_one_that_exists_is_left_alone() {
     site.live().database.assert_same_as(&site.then.database);
     let login = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'another'";
     assert_eq!(site.cluster.psql("postgres", login), "f\n");
+}
+
+#[test]
+fn what_the_server_lacks_is_named_beforehand() {
+    if !has_postgres() {
+        return;
+    }
+    let site = Site::new();
+    let lacking = |globals: String| {
+        let extension = r#""extensions":[{"name":"not_there","version":"1.0","schema":"public","trusted":true}]"#;
+        let changed =
+            globals.replace("\"extensions\":[]", extension).replace("\"tablespaces\":[]", "\"tablespaces\":[\"fast\"]");
+        assert_ne!(changed, globals);
+        changed
+    };
+    let backup = forge_both(&site.world, lacking, |sql| sql);
+    let _daemon = site.world.start();
+    let parts = ["the extension \"not_there\" is not installed on the server", "CREATE TABLESPACE \"fast\" LOCATION"];
+    fails(&site, &backup, 9, &parts);
 }

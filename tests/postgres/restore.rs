@@ -86,3 +86,50 @@ fn a_database_is_written_out_and_loaded_beside_the_live_one() {
     assert_eq!(site.databases(), [CLINIC, "look here"]);
     site.world.ctl(&["restore", &site.backup, "--source", "data", "--to-database", "x"]).expect_code(2);
 }
+
+#[test]
+fn an_undo_loads_the_safety_backup_when_somebody_had_been_in_what_is_kept() {
+    if !has_postgres() {
+        return;
+    }
+    let site = Site::new();
+    let _daemon = site.world.start();
+    let job = job_of(&site.restore().expect_code(0));
+    let kept = site.databases().into_iter().find(|name| name != CLINIC).unwrap();
+    site.cluster.psql("postgres", &format!("ALTER DATABASE \"{kept}\" ALLOW_CONNECTIONS true"));
+    site.cluster.psql(&kept, "INSERT INTO made_later VALUES (3)");
+    site.cluster.psql("postgres", &format!("ALTER DATABASE \"{kept}\" ALLOW_CONNECTIONS false"));
+    site.world.ctl(&["restore", "--undo", &job, "--yes"]).expect_code(0);
+    let live = site.live();
+    live.database.assert_same_as(&site.now.database);
+    assert_ne!(live.oid, site.now.oid);
+}
+
+#[test]
+fn a_kept_database_that_somebody_has_dropped_cannot_be_undone_and_is_not_told_of_any_more() {
+    if !has_postgres() {
+        return;
+    }
+    let site = Site::new();
+    let _daemon = site.world.start();
+    let job = job_of(&site.restore().expect_code(0));
+    let kept = site.databases().into_iter().find(|name| name != CLINIC).unwrap();
+    site.cluster.psql("postgres", &format!("DROP DATABASE \"{kept}\""));
+    let refused = site.world.ctl(&["restore", "--undo", &job, "--yes"]).expect_code(9);
+    assert!(refused.stderr.contains("not kept any more"), "{refused:?}");
+}
+
+#[test]
+fn a_database_that_is_gone_comes_back() {
+    if !has_postgres() {
+        return;
+    }
+    let site = Site::new();
+    site.cluster.psql("postgres", "DROP DATABASE clinic");
+    let _daemon = site.world.start();
+    let refused = site.restore().expect_code(9);
+    assert!(refused.stderr.contains("--accept-unsaved"), "{refused:?}");
+    let answer = site.world.ctl(&["restore", &site.backup, "--yes", "--accept-unsaved"]);
+    assert!([0, 3].contains(&answer.code), "{answer:?}");
+    site.live().database.assert_same_as(&site.then.database);
+}

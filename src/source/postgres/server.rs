@@ -110,10 +110,12 @@ impl Server {
         timeout: Option<Duration>,
     ) -> Result<Vec<u8>, PostgresError> {
         let mut psql = Process::start(&self.psql(database, timeout), &self.progress)?;
-        let told = psql.write_all(b"SET synchronous_commit = on;\nSELECT 'connected';\n").and_then(|()| {
-            let mut answer = [0; b"connected\n".len()];
-            psql.read_exact(&mut answer)
-        });
+        let told = psql
+            .write_all(format!("{HERMETIC}SET synchronous_commit = on;\nSELECT 'connected';\n").as_bytes())
+            .and_then(|()| {
+                let mut answer = [0; b"connected\n".len()];
+                psql.read_exact(&mut answer)
+            });
         let fed = told.and_then(|()| psql.write_all(script.as_bytes()));
         if let Err(error) = fed
             && !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof)

@@ -13,6 +13,7 @@ mod plan;
 mod requirements;
 mod session;
 mod stage;
+mod statements;
 mod swap;
 mod validate;
 
@@ -24,7 +25,7 @@ pub use swap::{DatabaseSwap, ReplacedDatabase};
 
 use self::held::Held;
 use self::look::Look;
-use self::swap::{Connected, drop_database};
+use self::statements::{Connected, drop_database};
 use super::super::error::{SourceError, StageError};
 use super::super::{Source, SourcePlan, StageRequest, Staged};
 use super::server::Connection;

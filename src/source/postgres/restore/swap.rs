@@ -14,8 +14,10 @@ use super::super::super::steps;
 use super::super::super::swap_record::Generation;
 use super::super::error::PostgresError;
 use super::super::server::{Connection, Server};
-use super::super::sql::Identifier;
 use super::look::{Found, Look};
+use super::statements::{
+    Connected, Rename, allow_connections, drop_database, end_connections, refuse_connections, rename,
+};
 use super::{activity, session};
 use crate::progress::Progress;
 
@@ -62,9 +64,6 @@ pub struct ReplacedDatabase {
 
 /// How long is tried against clients that connect again and again, and servers that are restarted.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
-/// How long one statement may take.
-const STATEMENT_WITHIN: Duration = Duration::from_secs(60);
-
 /// The name of a point before a step, one for each direction.
 macro_rules! point {
     ($goal:expr, $step:literal) => {
@@ -73,14 +72,6 @@ macro_rules! point {
             Generation::New | Generation::Mixed => concat!("source.database.forward.", $step),
         }
     };
-}
-
-/// A database that is to be called otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Rename<'a> {
-    oid: u32,
-    from: &'a str,
-    to: &'a str,
 }
 
 impl DatabaseSwap {
@@ -347,78 +338,6 @@ impl DatabaseSwap {
     fn url_of(&self, name: &str) -> PathBuf {
         self.connection.url.with_database(name).to_string().into()
     }
-}
-
-/// Nobody can connect any more, who is connected stays so.
-fn refuse_connections(server: &Server, look: &Look, renames: &[Rename<'_>]) -> Result<(), PostgresError> {
-    let allows = |rename: &&Rename<'_>| look.at_name(rename.oid, rename.from).is_some_and(|found| found.allows);
-    let statement =
-        |rename: &Rename<'_>| format!("ALTER DATABASE {} ALLOW_CONNECTIONS false;\n", Identifier(rename.from));
-    let sql: String = renames.iter().filter(allows).map(statement).collect();
-    if sql.is_empty() { Ok(()) } else { change(server, &format!("refusing connections to {}", both(renames)), &sql) }
-}
-
-fn allow_connections(server: &Server, found: &Found) -> Result<(), PostgresError> {
-    let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true;\n", Identifier(&found.name));
-    change(server, &format!("allowing connections to {}", found.name), &sql)
-}
-
-/// Ends every connection, and waits until it is gone. All are told before the first is waited for.
-fn end_connections(server: &Server, renames: &[Rename<'_>]) -> Result<(), PostgresError> {
-    let oids: Vec<String> = renames.iter().map(|rename| rename.oid.to_string()).collect();
-    // The server itself ends its own maintenance when a database is renamed.
-    let of = format!(
-        "FROM pg_stat_activity WHERE datid IN ({}) AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'",
-        oids.join(", ")
-    );
-    let sql = format!("SELECT pg_terminate_backend(pid) {of};\nSELECT pg_terminate_backend(pid, 10000) {of};\n");
-    change(server, &format!("ending the connections to {}", both(renames)), &sql)
-}
-
-/// All or none of it, and only if each is the database that was written down.
-fn rename(server: &Server, renames: &[Rename<'_>]) -> Result<(), PostgresError> {
-    let statement = |rename: &Rename<'_>| {
-        format!("ALTER DATABASE {} RENAME TO {};\n", Identifier(rename.from), Identifier(rename.to))
-    };
-    let is_right = |rename: &Rename<'_>| {
-        let name = super::super::sql::Literal(rename.to);
-        format!("(SELECT oid FROM pg_database WHERE datname = {name}) = {}", rename.oid)
-    };
-    let statements: String = renames.iter().map(statement).collect();
-    let conditions: Vec<String> = renames.iter().map(is_right).collect();
-    // A division by zero is what fails without any language being installed.
-    let sql = format!(
-        "SET lock_timeout = '10s';\nBEGIN;\n{statements}SELECT 1 / (CASE WHEN {} THEN 1 ELSE 0 \
-         END);\nCOMMIT;\n",
-        conditions.join(" AND ")
-    );
-    change(server, &format!("renaming {}", both(renames)), &sql)
-}
-
-/// What becomes of who is connected to a database that is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Connected {
-    /// They are ended.
-    Ended,
-    /// They stay, and it is not dropped.
-    Left,
-}
-
-/// Drops a database that was just found by its name and OID.
-pub(super) fn drop_database(server: &Server, found: &Found, connected: Connected) -> Result<(), PostgresError> {
-    let name = Identifier(&found.name);
-    let no_template =
-        if found.is_template { format!("ALTER DATABASE {name} IS_TEMPLATE false;\n") } else { String::new() };
-    let force = if connected == Connected::Ended { " WITH (FORCE)" } else { "" };
-    change(server, &format!("dropping {}", found.name), &format!("{no_template}DROP DATABASE {name}{force};\n"))
-}
-
-fn change(server: &Server, doing: &str, sql: &str) -> Result<(), PostgresError> {
-    server.change(&server.connection.maintenance_db, doing, sql, Some(STATEMENT_WITHIN)).map(drop)
-}
-
-fn both(renames: &[Rename<'_>]) -> String {
-    renames.iter().map(|rename| rename.from).collect::<Vec<_>>().join(" and ")
 }
 
 const fn is_lost(error: &PostgresError) -> bool {
