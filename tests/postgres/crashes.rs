@@ -99,13 +99,13 @@ impl Site {
     }
 }
 
-#[test]
-fn a_restore_that_is_killed_at_any_point_leaves_database_and_files_of_one_generation() {
+/// Kills a restore at every second passage, beginning with number `first`.
+fn killed_at_every_second(first: usize) {
     if !has_postgres() {
         return;
     }
     let mut site = site();
-    for passage in passages(&mut site) {
+    for passage in passages(&mut site).into_iter().skip(first).step_by(2) {
         let mut daemon = site.world.start_with(&[("CARELOG_FAIL", &plan(&passage, "kill"))]);
         let answer = site.restore();
         let status = daemon.wait();
@@ -113,6 +113,16 @@ fn a_restore_that_is_killed_at_any_point_leaves_database_and_files_of_one_genera
         drop(daemon);
         site.recover(&format!("killed at {passage:?}"));
     }
+}
+
+#[test]
+fn a_restore_that_is_killed_at_any_point_leaves_database_and_files_of_one_generation() {
+    killed_at_every_second(0);
+}
+
+#[test]
+fn a_restore_that_is_killed_at_any_other_point_leaves_them_of_one_generation_too() {
+    killed_at_every_second(1);
 }
 
 #[test]

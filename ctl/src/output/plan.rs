@@ -1,6 +1,6 @@
 //! What a backup or a restore would do, in the words of its dry run.
 
-use carelog_rpc::{BackupPlan, Change, Octets, RestorePlan};
+use carelog_rpc::{BackupPlan, Change, Octets, RestoreMethod, RestorePlan, RestoreSource};
 
 use crate::output::backup::source_names;
 use crate::output::table::{Look, cell, number, optional};
@@ -70,17 +70,19 @@ fn sources(plan: &RestorePlan, look: &Look) -> String {
                 cell(source.kind.as_str()),
                 cell(source.destination.to_string()),
                 cell(source.method.as_str().replace('_', " ")),
-                number(change(source.added)),
-                number(change(source.changed)),
-                number(change(source.removed)),
+                number(change(source, source.added)),
+                number(change(source, source.changed)),
+                number(change(source, source.removed)),
             ]
         }),
     )
 }
 
-fn change(change: Change) -> String {
-    match change.files {
-        0 => "-".to_owned(),
-        files => format!("{}, {}", count(files, "file"), size(change.bytes)),
+fn change(source: &RestoreSource, change: Change) -> String {
+    match (change.files, source.method) {
+        (0, _) => "-".to_owned(),
+        // How large each of them is nobody knows before.
+        (tables, RestoreMethod::RenameDatabase) => count(tables, "table"),
+        (files, _) => format!("{}, {}", count(files, "file"), size(change.bytes)),
     }
 }
