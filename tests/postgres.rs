@@ -4,6 +4,7 @@ mod backup;
 #[cfg(feature = "failpoints")]
 mod crashes;
 mod forged;
+mod partitions;
 mod refused;
 mod restore;
 mod site;

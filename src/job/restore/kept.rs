@@ -107,9 +107,10 @@ impl Kept {
         if sources.is_empty() {
             return None;
         }
-        let is_saved = is_saved(parts, state) && sources.iter().all(|name| committed.saved.contains(name));
+        let is_in_store = is_saved(parts, state);
+        let is_saved = is_in_store && sources.iter().all(|name| committed.saved.contains(name));
         let until = is_saved.then_some(committed.keep_until);
-        let can_be_undone = undo::is_undoable(parts, jobs, state);
+        let can_be_undone = is_in_store && undo::is_undoable(parts, jobs, state);
         let safety_backups = state.safety_backups().collect();
         Some(Self { job: state.header.job, sources, until, can_be_undone, safety_backups })
     }
