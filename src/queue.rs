@@ -177,6 +177,12 @@ impl Queue {
         self.shared.lock().running.get(&id).map(|running| running.progress.snapshot())
     }
 
+    /// Whether a job runs that was asked to stop.
+    #[must_use]
+    pub fn is_being_cancelled(&self, id: JobId) -> bool {
+        self.shared.lock().running.get(&id).is_some_and(|running| running.cancelled_on_request)
+    }
+
     /// Claims nothing more, stops what can be repeated, and gives the rest `grace` to end by itself. What still runs then
     /// is asked to stop, and gets the same time again to settle. Returns what runs nevertheless; the next start marks it
     /// interrupted. What waits stays queued.

@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::support::clinic::noise;
+use crate::support::disks::{Disks, FileSystem};
 use crate::support::process::{Answer, hermetic, is_root, run};
 use crate::support::tree_diff::{assert_same, differences};
 use crate::support::{TreeImage, World, tree_zoo};
@@ -90,6 +91,32 @@ fn a_daemon_that_cannot_start_is_noticed_at_once_and_not_waited_for() {
     let mut daemon = world.spawn_with(&[]);
     assert_eq!(daemon.wait().code(), Some(78));
     assert!(world.log().contains("nonsense: unknown section"), "{}", world.log());
+}
+
+#[test]
+fn a_disk_that_loses_power_has_what_was_made_durable_and_nothing_else() {
+    let Some(mut disks) = Disks::new() else { return };
+    let outer = disks.beside("outer");
+    disks.mount(FileSystem::Ext4, &outer);
+    disks.mount(FileSystem::Xfs, &outer.join("inner"));
+    disks.save();
+    for folder in [outer.clone(), outer.join("inner")] {
+        let kept = File::create(folder.join("kept")).unwrap();
+        fs::write(folder.join("kept"), "durable").unwrap();
+        kept.sync_all().unwrap();
+        fs::write(folder.join("kept"), "another").unwrap();
+        fs::rename(folder.join("kept"), folder.join("renamed")).unwrap();
+        fs::write(folder.join("lost"), "lost").unwrap();
+    }
+    disks.lose_power();
+    for folder in [outer.clone(), outer.join("inner")] {
+        assert!(!folder.join("lost").exists() && !folder.join("renamed").exists(), "{folder:?}");
+        // Overwritten in place, its bytes may be gone, and its name is not.
+        assert!(folder.join("kept").exists(), "{folder:?}");
+    }
+    disks.load();
+    assert_eq!(fs::read_dir(&outer).unwrap().count(), 1, "the inner one");
+    assert_eq!(fs::read_dir(outer.join("inner")).unwrap().count(), 0);
 }
 
 #[test]

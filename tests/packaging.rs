@@ -88,3 +88,14 @@ fn the_unit_runs_the_commands_that_exist() {
     }
     assert_eq!(seen, 2);
 }
+
+#[test]
+fn the_unit_lets_monitors_read_the_status_and_probes_speak_to_the_application() {
+    let unit = std::fs::read_to_string(in_repository("systemd/carelogd.service")).unwrap();
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap();
+    // `status.json` is for everybody; the socket beside it has a mode of its own.
+    assert_eq!(value("RuntimeDirectoryMode"), "0755");
+    // The example of a probe in the configuration is an HTTP request.
+    let families: Vec<_> = value("RestrictAddressFamilies").split(' ').collect();
+    assert_eq!(families, ["AF_UNIX", "AF_INET", "AF_INET6"]);
+}

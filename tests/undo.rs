@@ -4,12 +4,13 @@ mod now;
 mod partial;
 mod paths;
 mod report;
+mod true_words;
 mod undoing;
-
-use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::support::mount::{Tmpfs, may_mount};
+use crate::support::world::LAID_ASIDE_WITHIN;
 use crate::support::{TreeImage, World};
 
 /// Takes a backup and returns its id.
@@ -27,9 +28,33 @@ fn job_of(world: &World, args: &[&str]) -> String {
 
 /// A world that keeps what restores replace.
 fn keeping_world() -> World {
-    let world = World::new();
+    keeping(World::new())
+}
+
+fn keeping(world: World) -> World {
     world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
     world
+}
+
+/// A world in which the root of the studies is a mount point. Fields go in this order.
+struct MountedWorld {
+    _studies: Tmpfs,
+    world: World,
+}
+
+impl MountedWorld {
+    /// `None` where nothing can be mounted.
+    #[track_caller]
+    fn keeping() -> Option<Self> {
+        if !may_mount() {
+            return None;
+        }
+        let mut studies = None;
+        let world = World::below_with(&std::env::temp_dir(), |dir| {
+            studies = Some(Tmpfs::mount(&dir.join("clinic/studies"), 200 << 10));
+        });
+        Some(Self { _studies: studies?, world: keeping(world) })
+    }
 }
 
 /// Makes the live data another.
@@ -51,15 +76,9 @@ struct Live {
 
 impl Live {
     fn of(world: &World) -> Self {
-        Self { records: world.clinic.records(), studies: TreeImage::of(&world.clinic.studies) }
+        Self {
+            records: world.clinic.records(),
+            studies: TreeImage::of_all_but(&world.clinic.studies, LAID_ASIDE_WITHIN),
+        }
     }
-}
-
-/// What lies beside the live data.
-fn beside_live_data(world: &World) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(world.path("clinic")).unwrap().map(|entry| entry.unwrap().path());
-    let mut beside: Vec<_> =
-        entries.filter(|path| *path != world.clinic.data && *path != world.clinic.studies).collect();
-    beside.sort();
-    beside
 }

@@ -63,14 +63,13 @@ class CareLog:
     name = "CareLog"
 
     def __init__(self, data, work, programs):
-        self.work = work
+        self.data, self.work = data, work
         self.carelogd, self.carelogctl = programs / "carelogd", programs / "carelogctl"
         config = work / "carelogd.toml"
         config.write_text(
             f'[daemon]\nstate_dir = "{work}/state"\nsocket = "{work}/sock"\n'
             f'[backup]\ndir = "{work}/store"\nmin_free = "0%"\n'
-            f'[[source]]\nname = "data"\ntype = "json"\npath = "{data}/data.json"\n'
-            f'[[source]]\nname = "studies"\ntype = "files"\npath = "{data}/studies"\n' + self.settings()
+            f"{self.sources()}{self.settings()}"
         )
         self.log = (work / "log").open("wb")
         # As systemd/carelogd.service starts it.
@@ -78,6 +77,13 @@ class CareLog:
         command = [self.carelogd, "run", "--config", config]
         self.daemon = subprocess.Popen(command, stderr=self.log, env=self.environment)
         self.memory = {}
+
+    def sources(self):
+        """What is backed up."""
+        return (
+            f'[[source]]\nname = "data"\ntype = "json"\npath = "{self.data}/data.json"\n'
+            f'[[source]]\nname = "studies"\ntype = "files"\npath = "{self.data}/studies"\n'
+        )
 
     def settings(self):
         """Further lines of the configuration."""

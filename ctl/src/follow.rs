@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use carelog_rpc::{Client, Job, JobState, WatchEvent};
+use carelog_rpc::{Client, Job, JobKind, JobState, WatchEvent};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
@@ -50,7 +50,22 @@ pub(crate) async fn job(session: &Session, client: &mut Client, id: &str, until:
         }
     };
     progress.clear();
-    end(session, &ended.map_err(|failure| in_spite_of_us(failure, id))?)
+    let ended = ended.map_err(|failure| in_spite_of_us(failure, id))?;
+    let code = end(session, &ended)?;
+    if ended.kind == JobKind::Restore && !session.output.json && !session.output.quiet {
+        tell_way_back(session, client, id).await?;
+    }
+    Ok(code)
+}
+
+/// Says how to bring back what a restore replaced, if it can be.
+async fn tell_way_back(session: &Session, client: &mut Client, id: &str) -> Result<(), Failure> {
+    // Not to know it is no failure of the restore.
+    let Ok(report) = client.job_report(id.to_owned()).await else { return Ok(()) };
+    if report.restore.is_some_and(|restore| restore.can_be_undone) {
+        session.output.text(&format!("to bring back what it replaced: carelogctl restore --undo {id}"))?;
+    }
+    Ok(())
 }
 
 /// Tells how a job ended, and turns it into an exit code.
@@ -62,8 +77,15 @@ pub(crate) fn end(session: &Session, job: &Job) -> Result<ExitCode, Failure> {
         for problem in problems(job) {
             output.warn(problem);
         }
-        if matches!(job.state, JobState::Succeeded | JobState::Warned) && !output.quiet {
-            output.text(&summary(job, &output.look))?;
+        match job.state {
+            _ if output.quiet => {}
+            JobState::Succeeded | JobState::Warned => output.text(&summary(job, &output.look))?,
+            // What a verification found of the other backups.
+            _ => {
+                if let Some(text) = job.result.as_ref().and_then(|result| result.summary.as_deref()) {
+                    output.text(text)?;
+                }
+            }
         }
     }
     match job.state {

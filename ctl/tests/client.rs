@@ -202,7 +202,10 @@ fn a_restore_shows_its_plan_and_runs_what_was_shown_once_the_word_is_typed() {
     assert_eq!(ran.code, Some(0), "{}", ran.stdout);
     assert!(ran.stdout.contains("/srv/carelog/data") && ran.stdout.contains("restore done"), "{}", ran.stdout);
     let asked: Vec<Request> = daemon.requests.try_iter().collect();
-    let [Request::Restore(plan), Request::Restore(restore), Request::WatchJob { .. }] = asked.as_slice() else {
+    // The last one is for the way back, if there is one.
+    let [Request::Restore(plan), Request::Restore(restore), Request::WatchJob { .. }, Request::JobReport { .. }] =
+        asked.as_slice()
+    else {
         panic!("{asked:?}")
     };
     assert!(plan.dry_run && plan.from == RestoreFrom::Backup("latest".to_owned()));

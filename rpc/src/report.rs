@@ -37,10 +37,15 @@ pub struct RestoreReport {
     pub sources: Vec<ReportedSource>,
     /// What the application was asked afterwards, in order.
     pub probes: Vec<ReportedProbe>,
-    /// Until when what was replaced was to be kept; absent when nothing was replaced.
+    /// Until when what was replaced was to be kept; absent when nothing was replaced, or when it is kept until somebody
+    /// removes it.
     pub kept_until: Option<Time>,
-    /// Whether all that was replaced still lies beside the live data.
+    /// Whether anything that was replaced still lies beside the live data.
     pub is_kept: bool,
+    /// Whether it can be undone.
+    pub can_be_undone: bool,
+    /// Whether it ended without being done or taken back: what is live may be half old and half new.
+    pub is_unsettled: bool,
 }
 
 /// A backup, so that it can be told years later which one it was.
@@ -71,7 +76,7 @@ pub struct ReportedSource {
     pub before: Option<Amount>,
     /// What was put in place, by the backup; absent when only some members were.
     pub after: Option<Amount>,
-    /// Where what was replaced was laid aside.
+    /// Where what was replaced lies; absent when it does not any more.
     pub kept_at: Option<Octets>,
 }
 

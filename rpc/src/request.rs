@@ -195,6 +195,8 @@ pub struct RestoreRequest {
     pub now: bool,
     /// Write into a directory that the client opened and passes, not into the live place.
     pub to: bool,
+    /// Load the one database among the sources into this one, which must not exist, and leave the live one alone.
+    pub to_database: Option<String>,
 }
 
 /// Which jobs to list.

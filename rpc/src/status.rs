@@ -114,4 +114,6 @@ pub struct KeptData {
     pub until: Option<Time>,
     /// Bytes of its content, by the safety backup: the most that it takes, as it may share what is live.
     pub size_bytes: Option<u64>,
+    /// Whether the restore can be undone: nothing was put in the same place since, and all that it replaced is there.
+    pub can_be_undone: bool,
 }

@@ -187,6 +187,8 @@ words! {
         ExchangeEntries = "exchange_entries",
         /// Written into a new place; nothing live is touched.
         Write = "write",
+        /// Two databases exchange their names.
+        RenameDatabase = "rename_database",
     }
 }
 

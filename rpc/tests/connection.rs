@@ -47,6 +47,7 @@ fn restore_to() -> RestoreRequest {
         dry_run: false,
         now: false,
         to: true,
+        to_database: None,
     }
 }
 

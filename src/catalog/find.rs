@@ -1,5 +1,7 @@
 //! What a person types to name a backup or a job, and what it names.
 
+use jiff::Timestamp;
+
 use super::CatalogError;
 
 /// Why a text names no backup or job.
@@ -13,6 +15,12 @@ pub enum FindError {
         /// What was looked for.
         wanted: String,
     },
+    /// No available backup is as old.
+    #[error("no backup began at {at:.0} or before")]
+    NoneBefore {
+        /// The time that was asked for.
+        at: Timestamp,
+    },
     /// Too little of an id was given.
     #[error("'{wanted}' is too short: give at least {MIN_PREFIX} digits of the id")]
     TooShort {
@@ -20,7 +28,7 @@ pub enum FindError {
         wanted: String,
     },
     /// Several ids begin so.
-    #[error("'{wanted}' is the beginning of {} ids: {}; give more digits", candidates.len(), candidates.join(", "))]
+    #[error("'{wanted}' is the beginning of several ids, such as {}; give more digits", candidates.join(", "))]
     Ambiguous {
         /// What was looked for.
         wanted: String,

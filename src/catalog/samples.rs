@@ -116,6 +116,7 @@ pub(crate) fn restore_spec(to_directory: bool) -> JobSpec {
         to_directory,
         paths: Vec::new(),
         partial: false,
+        to_database: None,
     })
 }
 

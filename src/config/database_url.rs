@@ -149,7 +149,7 @@ impl fmt::Display for DatabaseUrl {
         for byte in self.database.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' => {
-                    write!(f, "{}", char::from(byte))?
+                    write!(f, "{}", char::from(byte))?;
                 }
                 byte => write!(f, "%{byte:02X}")?,
             }

@@ -1,7 +1,7 @@
 //! The control socket's file.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -12,8 +12,7 @@ use nix::sys::stat::{Mode, umask};
 /// living one uses is not.
 pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     if let Some(dir) = path.parent() {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir);
-        made.with_context(|| format!("the folder of the socket {}", path.display()))?;
+        make_folder(dir).with_context(|| format!("the folder of the socket {}", path.display()))?;
     }
     // The kernel refuses a connection to any other file in the words that it has for a socket which nobody listens on.
     match path.symlink_metadata() {
@@ -40,9 +39,33 @@ pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Makes the folder of the socket, if it is not there. Everybody may enter: `status.json` is for every monitor, and the
+/// socket's own permissions guard the socket.
+fn make_folder(dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    let mode = 0o755;
+    std::fs::DirBuilder::new().recursive(true).mode(mode).create(dir)?;
+    // Whatever the umask is.
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_is_open_to_monitors_and_the_socket_is_not() {
+        let parent = tempfile::TempDir::new().unwrap();
+        let dir = parent.path().join("run");
+        let before = umask(Mode::from_bits_truncate(0o077));
+        let bound = bind(&dir.join("s"));
+        umask(before);
+        drop(bound.unwrap());
+        let mode = |path: &Path| std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&dir), mode(&dir.join("s"))), (0o755, 0o660));
+    }
 
     #[test]
     fn a_file_that_is_no_socket_is_never_removed() {

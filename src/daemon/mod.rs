@@ -57,7 +57,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     jobs.remove_unneeded_archives();
     let runner = Arc::clone(&jobs);
     let (queue, interrupted) = Queue::start(catalog.clone(), clock, runner)?;
-    for job in interrupted {
+    for job in &interrupted {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
     }
     let queue = Arc::new(queue);
@@ -71,7 +71,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         let listener = UnixListener::from_std(listener)?;
         status.write();
         notify(&[NotifyState::Ready]);
-        settle::start_applications(jobs.parts());
+        settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
             tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue), shutdown.clone())),

@@ -8,7 +8,7 @@ use super::failure::failure;
 use crate::archive::{ArchiveReader, RestorePoint};
 use crate::catalog::{BackupRecord, JobError};
 use crate::model::{BackupId, BackupState, ErrorCode};
-use crate::store::Lease;
+use crate::store::{Lease, is_present};
 
 /// A backup, with its archive and all that it needs kept from being removed.
 pub(super) fn lease(parts: &Parts, id: BackupId) -> Result<(BackupRecord, Lease), JobError> {
@@ -78,6 +78,12 @@ pub(super) fn open_file(parts: &Parts, record: &BackupRecord) -> Result<ArchiveR
         return Err(failure(ErrorCode::Corruption, message, "`carelogctl verify --all` shows what else is wrong"));
     }
     Ok(archive)
+}
+
+/// Whether the archive of `record` and all that it needs lie in the store at this moment, as large as they were.
+pub(super) fn are_present(parts: &Parts, record: &BackupRecord) -> bool {
+    let is_there = |other: &BackupId| parts.catalog.backup(*other).is_ok_and(|other| is_present(&*parts.store, &other));
+    is_present(&*parts.store, record) && record.needs.iter().all(is_there)
 }
 
 /// The other archives that a restore point names.

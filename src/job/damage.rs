@@ -11,10 +11,7 @@ const LISTED: usize = 200;
 /// Notes the damage for the job's result, and sums it up as a warning if there is any.
 pub(super) fn note(cx: &JobContext<'_>, mut damage: Vec<String>) -> Option<String> {
     let first = damage.first()?;
-    let warning = format!(
-        "the backup is damaged in {} places, and what they hurt was not restored, first: {first}",
-        damage.len()
-    );
+    let warning = format!("the backup is damaged, and what is hurt was not restored, first: {first}");
     let omitted = damage.len().saturating_sub(LISTED);
     damage.truncate(LISTED);
     cx.note("damage", json!(damage));

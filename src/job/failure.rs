@@ -70,7 +70,9 @@ impl From<SourceError> for JobError {
             SourceError::NotFound { .. }
             | SourceError::WrongType { .. }
             | SourceError::NotJson { .. }
-            | SourceError::Unsettled { .. } => (ErrorCode::Failed, "`--source NAME` backs up the others meanwhile"),
+            | SourceError::Unsettled { .. } => {
+                (ErrorCode::Failed, "put it right, or leave it out meanwhile: `--source NAME` names the others")
+            }
         };
         failure(code, error, hint)
     }
@@ -173,11 +175,18 @@ impl From<StageError> for JobError {
             StageError::NotInBackup { .. } | StageError::NoSuchMember { .. } => {
                 (ErrorCode::NotFound, "`carelogctl show BACKUP` lists what it holds")
             }
+            StageError::Io { error: ref cause, .. } if is_full(cause) => {
+                (ErrorCode::Failed, "the disk of the live data is full: free space there and try again")
+            }
             StageError::Io { error: ref cause, .. } => (ErrorCode::Failed, hint_of(cause)),
             StageError::Mismatch { .. } | StageError::NotDurable { .. } => (ErrorCode::Failed, ""),
         };
         failure(code, error, hint)
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The next step after an error of the system.

@@ -13,6 +13,7 @@ mod hooks;
 mod prune;
 mod restore;
 mod restore_to;
+mod restore_to_database;
 mod room;
 mod runner;
 mod take;
@@ -27,10 +28,12 @@ pub use restore::{
     Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, Room, SourceFacts, Trouble,
     Unsettled,
 };
+pub use restore_to::{IntoDirectoryPlan, WrittenSource};
+pub use restore_to_database::sweep_interrupted;
 pub use runner::Runner;
 
 use crate::audit::Actor;
-use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane};
+use crate::catalog::{Job, JobEnd, JobOutcome, JobSpec, Lane, RestoreSpec};
 use crate::progress::Progress;
 
 /// Runs jobs with the parts that are in force when each begins.
@@ -70,6 +73,9 @@ impl Runner for Jobs {
         let ended = match &job.spec {
             JobSpec::Backup(spec) => backup::run(&cx, spec),
             JobSpec::Restore(spec) if spec.to_directory => restore_to::run(&cx, spec, directory).map(JobEnd::from),
+            JobSpec::Restore(spec @ RestoreSpec { to_database: Some(database), .. }) => {
+                restore_to_database::run(&cx, spec, database).map(JobEnd::from)
+            }
             JobSpec::Restore(spec) => restore::run(&cx, spec).map(JobEnd::from),
             JobSpec::Undo(spec) => restore::run_undo(&cx, spec).map(JobEnd::from),
             JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),
@@ -83,7 +89,7 @@ impl Runner for Jobs {
         ended.outcome.notes.extend(cx.take_notes());
         // In one lane only: a journal that this reads must not be one that a restore is about to begin or to end.
         if job.spec.lane() == Lane::Write {
-            parts.restores.discard_expired(parts.clock.now(), Some(job.id));
+            parts.restores.discard_expired(&parts, Some(job.id));
             let _freed = prune::remove_unneeded(&parts, &Actor::daemon("queue"));
         }
         ended

@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use super::archives;
 use super::context::{JobContext, Parts};
 use super::failure::failure;
 use crate::audit::{Actor, Entry};
@@ -220,27 +221,17 @@ fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<Sou
         return Ok(None);
     }
     for held in &backup.sources {
-        if cx.parts.source(&held.name).is_none() {
+        if cx.parts.source(&held.name).is_none_or(|source| source.kind() != held.kind) {
             continue;
         }
         let filter =
             BackupFilter { source: Some(held.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
         let others = cx.parts.catalog.list_backups(&filter)?;
-        if !others.iter().any(|other| other.id != backup.id && is_there(cx, other)) {
+        let holds = |other: &&BackupRecord| other.sources.iter().any(|o| o.name == held.name && o.kind == held.kind);
+        let mut others = others.iter().filter(holds);
+        if !others.any(|other| other.id != backup.id && archives::are_present(cx.parts, other)) {
             return Ok(Some(held.name.clone()));
         }
     }
     Ok(None)
-}
-
-/// Whether all that it needs is there too. The catalog learns of an archive that somebody removed by hand only when it is
-/// read or at the next start.
-fn is_there(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
-    let needed = backup.needs.iter().map(|id| cx.parts.catalog.backup(*id));
-    has_archive(cx, backup) && needed.into_iter().all(|other| other.is_ok_and(|other| has_archive(cx, &other)))
-}
-
-fn has_archive(cx: &JobContext<'_>, backup: &BackupRecord) -> bool {
-    let size = |name: ArchiveName| Some(cx.parts.store.open(&name).ok()?.metadata().ok()?.len());
-    backup.filename.parse().ok().and_then(size) == Some(backup.size_bytes)
 }

@@ -1,16 +1,56 @@
 //! The restore job into a directory that the client opened: nothing live is touched, so nothing has to be saved first.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use serde_json::json;
 
-use super::context::JobContext;
+use super::context::{JobContext, Parts};
 use super::damage;
 use super::failure::failure;
-use super::restore::{open_backup, selected_members};
+use super::restore::{open_backup, selected_members, size_of};
+use crate::archive::SourceMetadata;
 use crate::catalog::{JobError, JobOutcome, RestoreSpec};
-use crate::model::{ErrorCode, SourceName};
+use crate::model::{ErrorCode, SourceKind, SourceName};
 use crate::source::{ExtractOptions, Extraction, Wanted};
+
+/// What a restore into a directory would write.
+#[derive(Debug)]
+pub struct IntoDirectoryPlan {
+    /// Of each source.
+    pub sources: Vec<WrittenSource>,
+}
+
+/// What would be written of one source.
+#[derive(Debug)]
+pub struct WrittenSource {
+    /// Its name.
+    pub name: SourceName,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// How many files.
+    pub files: u64,
+    /// Bytes of their content.
+    pub bytes: u64,
+}
+
+impl IntoDirectoryPlan {
+    /// Looks at what the backup holds of that which `spec` names.
+    ///
+    /// # Errors
+    /// [`JobError`]: what would be refused.
+    pub fn make(parts: &Parts, spec: &RestoreSpec) -> Result<Self, JobError> {
+        let (_, archive, _lease) = open_backup(parts, spec)?;
+        let held = &archive.restore_point().metadata.sources;
+        let mut sources = Vec::new();
+        for (name, paths) in selected_members(&archive, spec)? {
+            let Some(source) = held.iter().find(|source| source.name == name) else { continue };
+            let (files, bytes) = size_of(&archive, source, &paths, &BTreeSet::new())?;
+            sources.push(WrittenSource { kind: source.kind, name, files, bytes });
+        }
+        Ok(Self { sources })
+    }
+}
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<OwnedFd>) -> Result<JobOutcome, JobError> {
     let directory = directory.ok_or_else(|| {
@@ -27,10 +67,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
         let bytes = held.fold(0_u64, |sum, source| sum.saturating_add(source.size_bytes));
         cx.progress.expect(bytes, restore_point.totals.entries);
     }
-    let member = |name: &SourceName| restore_point.metadata.sources.iter().find(|source| source.name == *name);
+    let members = |name: &SourceName| {
+        let held = restore_point.metadata.sources.iter().find(|source| source.name == *name);
+        held.map(SourceMetadata::members).unwrap_or_default()
+    };
     let mut wanted: Vec<Wanted> = selected
         .iter()
-        .filter_map(|(name, paths)| Some(Wanted::named(member(name)?.member().as_bytes(), paths)))
+        .flat_map(|(name, paths)| members(name).into_iter().map(move |member| Wanted::named(member.as_bytes(), paths)))
         .collect();
     wanted.sort_by(|a, b| a.prefix().cmp(b.prefix()));
     let entries = wanted.iter().flat_map(|wanted| wanted.entries(&archive));

@@ -75,7 +75,7 @@ fn hurt_besides(
     for id in besides {
         let Ok((backup, _lease)) = archives::lease(cx.parts, id) else { continue };
         let verdict = judge(cx, &backup, files)?;
-        if matches!(verdict, Verdict::Damaged(_) | Verdict::Missing(_)) {
+        if matches!(verdict, Verdict::Damaged { .. } | Verdict::Missing(_)) {
             hurt.push((backup, verdict));
         }
     }
@@ -89,6 +89,8 @@ struct Tally {
     sound: usize,
     files: u64,
     bytes: u64,
+    /// How many files the damage hurts.
+    hurt: u64,
     /// Whether any backup is damaged, and not only unreadable at the moment.
     is_corrupt: bool,
     problems: Vec<String>,
@@ -112,8 +114,9 @@ impl Tally {
     fn add_hurt(&mut self, backup: &BackupRecord, verdict: Verdict) {
         let problems = match verdict {
             Verdict::Sound => return,
-            Verdict::Damaged(damage) => {
+            Verdict::Damaged { damage, hurt } => {
                 self.is_corrupt = true;
+                self.hurt = self.hurt.saturating_add(hurt);
                 damage
             }
             Verdict::Missing(what) => {
@@ -135,9 +138,14 @@ impl Tally {
         let ended = match self.problems.first() {
             None => JobOutcome::done(Vec::new()),
             Some(first) => {
-                let message = match (self.is_corrupt, self.problems.len() + self.omitted) {
-                    (true, 1) => format!("damage was found: {first}"),
-                    (true, count) => format!("damage was found in {count} places, first: {first}"),
+                let hurt = match self.hurt {
+                    0 => String::new(),
+                    1 => "; it hurts 1 file".to_owned(),
+                    files => format!("; it hurts {files} files"),
+                };
+                let message = match (self.is_corrupt, self.backups - self.sound) {
+                    (true, 1) => format!("damage was found: {first}{hurt}"),
+                    (true, backups) => format!("damage was found in {backups} backups, first: {first}{hurt} in all"),
                     (false, _) => first.clone(),
                 };
                 let (code, hint) = if self.is_corrupt {
@@ -171,11 +179,21 @@ impl Tally {
 /// What one backup turned out to be.
 enum Verdict {
     Sound,
-    Damaged(Vec<String>),
+    Damaged {
+        damage: Vec<String>,
+        /// How many files it hurts.
+        hurt: u64,
+    },
     /// An archive of it is not there.
     Missing(String),
     /// The disk or its rights failed: that says nothing of the other backups, which are still looked at.
     Unreadable(JobError),
+}
+
+impl Verdict {
+    fn of(damage: Vec<String>, hurt: u64) -> Self {
+        if damage.is_empty() { Self::Sound } else { Self::Damaged { damage, hurt } }
+    }
 }
 
 /// Verifies a backup, and with it every archive that it needs; each is read once in the job.
@@ -202,11 +220,11 @@ fn judge(cx: &JobContext<'_>, backup: &BackupRecord, files: &Files) -> Result<Ve
     };
     // Of a deleted backup only the archive is left.
     if backup.state == BackupState::Retained || files.is_unusable(backup.id) {
-        return Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged(damage) });
+        return Ok(Verdict::of(damage, 0));
     }
     let OpenSet { archive, absent } = match archives::open_set(cx.parts, backup) {
         Ok(set) => set,
-        Err(error) if error.code == ErrorCode::Corruption => return Ok(Verdict::Damaged(vec![error.message])),
+        Err(error) if error.code == ErrorCode::Corruption => return Ok(Verdict::of(vec![error.message], 0)),
         Err(error) => return Ok(Verdict::Unreadable(error)),
     };
     if let Some(error) = backup.needs.iter().find_map(|id| files.unreadable(*id)) {
@@ -221,8 +239,9 @@ fn judge(cx: &JobContext<'_>, backup: &BackupRecord, files: &Files) -> Result<Ve
         return Ok(Verdict::Missing(absent.needed_for(backup).message));
     }
     damage.extend(absent.iter().map(|absent| absent.needed_for(backup).message));
+    let hurt = report.hurt_count;
     damage.extend(in_words(report));
-    Ok(if damage.is_empty() { Verdict::Sound } else { Verdict::Damaged(damage) })
+    Ok(Verdict::of(damage, hurt))
 }
 
 fn in_words(report: Report) -> Vec<String> {
@@ -235,13 +254,18 @@ fn in_words(report: Report) -> Vec<String> {
     damage
 }
 
+/// Writes down that a job which wanted to use `backup` found it damaged: nobody is to be told that it protects them.
+pub(super) fn note_damage(cx: &JobContext<'_>, backup: &BackupRecord, damage: &str) -> Result<(), JobError> {
+    note(cx, backup, false, &Verdict::Damaged { damage: vec![damage.to_owned()], hurt: 0 })
+}
+
 /// Writes the result down. A quick look that finds nothing says nothing about the content, and changes nothing; nor does
 /// an archive that could not be read.
 fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdict) -> Result<(), JobError> {
     let now = cx.parts.clock.now();
     let result = match verdict {
         Verdict::Sound => "passed",
-        Verdict::Damaged(_) => "failed",
+        Verdict::Damaged { .. } => "failed",
         Verdict::Missing(_) => "missing",
         Verdict::Unreadable(_) => "unreadable",
     };
@@ -254,7 +278,7 @@ fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdi
     match verdict {
         Verdict::Sound if quick => catalog.record(&entry)?,
         Verdict::Sound => catalog.set_verified(backup.id, now, VerifyResult::Passed, &entry)?,
-        Verdict::Damaged(_) => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
+        Verdict::Damaged { .. } => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
         // Of which only the archive was left: it stays what it is, and those that need it are missing.
         Verdict::Missing(_) if backup.state == BackupState::Retained => catalog.record(&entry)?,
         Verdict::Missing(_) => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,

@@ -222,6 +222,7 @@ fn restore_of(backup: &Backup) -> RestoreRequest {
         dry_run: false,
         now: false,
         to: false,
+        to_database: None,
     }
 }
 

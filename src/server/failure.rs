@@ -60,7 +60,7 @@ impl From<FindError> for Failure {
             FindError::NotFound { noun: "job", .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl jobs --all` shows every job")
             }
-            FindError::NotFound { .. } => {
+            FindError::NotFound { .. } | FindError::NoneBefore { .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl list --all` shows every backup")
             }
             FindError::TooShort { .. } | FindError::Ambiguous { .. } => Self::new(Code::Usage, error.to_string(), ""),

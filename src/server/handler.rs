@@ -196,7 +196,11 @@ impl Server {
         };
         let before: Vec<_> = unfinished.iter().filter(is_before).collect();
         let running = before.iter().find(|job| job.started_at.is_some());
-        let in_the_way = running.map(|running| wire::job_in_the_way(running, &waiting, &catalog));
+        let in_the_way = running.map(|running| {
+            let in_the_way = wire::job_in_the_way(running, &waiting, &catalog);
+            // What is being stopped already need not be stopped by anybody.
+            JobInTheWay { yields: in_the_way.yields && !self.queue.is_being_cancelled(running.id), ..in_the_way }
+        });
         Ok((u32::try_from(before.len()).unwrap_or(u32::MAX), in_the_way))
     }
 

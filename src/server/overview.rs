@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::failure::Failure;
 use super::handler::{Policy, Server};
 use super::{VERSION, wire};
+use crate::archive::SourceSummary;
 use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
 use crate::fsio;
 use crate::job::{Kept, Parts, RestorePlan};
@@ -87,8 +88,8 @@ fn is_there(parts: &Parts, backup: &BackupRecord) -> bool {
 
 /// By the safety backups: to count what lies there would mean to walk through it.
 fn kept(parts: &Parts, backups: &[BackupRecord]) -> Vec<KeptData> {
-    let kept = parts.restores.kept().unwrap_or_else(|error| {
-        tracing::warn!(%error, "what restores replaced cannot be listed");
+    let kept = parts.restores.kept(parts).unwrap_or_else(|error| {
+        tracing::warn!(error = %error.message, "what restores replaced cannot be listed");
         Vec::new()
     });
     let size_of = |kept: &Kept, name: &SourceName| {
@@ -99,13 +100,16 @@ fn kept(parts: &Parts, backups: &[BackupRecord]) -> Vec<KeptData> {
         job_id: kept.job.to_string(),
         sources: kept.sources.iter().map(ToString::to_string).collect(),
         until: kept.until.map(Into::into),
+        can_be_undone: kept.can_be_undone,
         size_bytes: kept.sources.iter().map(|name| size_of(kept, name)).sum(),
     };
     kept.iter().map(wire).collect()
 }
 
 fn source_status(source: &Arc<dyn Source>, backups: &[BackupRecord], policy: &Policy, now: Timestamp) -> SourceStatus {
-    let holds = |backup: &BackupRecord| backup.sources.iter().any(|held| held.name == *source.name());
+    // What has the name but is of another kind is another thing.
+    let is_it = |held: &SourceSummary| held.name == *source.name() && held.kind == source.kind();
+    let holds = |backup: &BackupRecord| backup.sources.iter().any(is_it);
     let newest_backup = newest(backups, |backup| is_usable(backup) && holds(backup)).map(point);
     let age_seconds = newest_backup.as_ref().map(|point| point.created_at.seconds_until(now.into()));
     SourceStatus {
@@ -249,17 +253,25 @@ fn verdict(sources: &[SourceStatus], problems: &[Problem]) -> Verdict {
     }
 }
 
+/// A restore is taken as the measure of one that is at most this many times as large.
+const LEAST_SHARE: u64 = 10;
+
 /// How long a restore of the newest backup takes.
 fn restore_estimate(jobs: &[Job], backups: &[BackupRecord]) -> Option<u64> {
     estimate(jobs, newest(backups, is_usable)?.raw_bytes)
 }
 
 /// How long a restore of `bytes` takes, by what the last one of live data took, and how much more or less there is now.
+/// One of much less tells nothing: most of its time went into what does not grow with the size.
 fn estimate(jobs: &[Job], bytes: u64) -> Option<u64> {
     let ended = |job: &&Job| matches!(job.state, JobState::Succeeded | JobState::Warned);
-    let last = jobs.iter().filter(ended).find(|job| job.spec.replaces_live_data())?;
+    let bytes_of = |job: &Job| job.outcome.as_ref()?.notes.get("bytes")?.as_u64().filter(|bytes| *bytes > 0);
+    let mut restores = jobs.iter().filter(ended).filter(|job| job.spec.replaces_live_data());
+    let (last, then) = restores.find_map(|job| {
+        let then = bytes_of(job)?;
+        (then.saturating_mul(LEAST_SHARE) >= bytes).then_some((job, then))
+    })?;
     let took: SignedDuration = last.finished_at?.duration_since(last.started_at?);
-    let then = last.outcome.as_ref()?.notes.get("bytes")?.as_u64().filter(|bytes| *bytes > 0)?;
     let milliseconds = u128::try_from(took.as_millis()).ok()?.max(1);
     u64::try_from(milliseconds * u128::from(bytes) / u128::from(then) / 1000).ok().map(|seconds| seconds.max(1))
 }

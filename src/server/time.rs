@@ -17,6 +17,14 @@ pub(super) fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Times
     })
 }
 
+/// As [`parse`], of the end of a span of time. Times are shown in whole seconds, so one that is typed as it was shown means
+/// all of that second.
+pub(super) fn parse_end(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, ErrorReply> {
+    let at = parse(text, now, zone)?;
+    let whole_second = SignedDuration::from_nanos(999_999_999);
+    Ok(if at.subsec_nanosecond() == 0 { at.saturating_add(whole_second).unwrap_or(at) } else { at })
+}
+
 fn absolute(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
@@ -62,6 +70,18 @@ mod tests {
             ("2025-10-26 02:30", "2025-10-26T00:30:00Z"),
         ] {
             assert_eq!(parsed(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_span_is_all_of_the_second_that_was_typed() {
+        let now = "2025-10-29T12:00:00.25Z".parse().unwrap();
+        for (text, expected) in [
+            ("2025-10-29 14:30:15", "2025-10-29T14:30:15.999999999Z"),
+            ("2025-10-29T14:30:15.5Z", "2025-10-29T14:30:15.5Z"),
+            ("2d", "2025-10-27T12:00:00.25Z"),
+        ] {
+            assert_eq!(parse_end(text, now, &TimeZone::UTC).unwrap().to_string(), expected, "{text}");
         }
     }
 

@@ -38,7 +38,9 @@ pub use file_tree::wanted::Wanted;
 pub use file_tree::{FileTree, FileTreeOptions};
 
 pub use json_file::JsonFile;
+pub use postgres::DatabaseSwap;
 pub use request::{KeptData, SafetyBackup, SnapshotRequest, SnapshotTaken, StageRequest};
+pub use shown::shown;
 pub use swap::SwapMethod;
 pub use swap::root_metadata::RootMetadata;
 pub use swap::thing::Thing;
@@ -108,6 +110,31 @@ pub trait Source: Send + Sync + Debug {
     /// # Errors
     /// [`StageError`]; what could be removed is gone.
     fn sweep_staging(&self, job: JobId) -> Result<(), StageError>;
+
+    /// Loads what `archive` holds of it into the database `name` of its server, which must not exist. Nothing live is
+    /// touched. `job` names what is made meanwhile, so that [`sweep_staging`](Self::sweep_staging) finds it. Returns warnings.
+    ///
+    /// # Errors
+    /// [`StageError`]; then nothing of it is left. [`SourceError::Refused`] for what is no database.
+    fn load_into(
+        &self,
+        _archive: &Arc<ArchiveReader>,
+        name: &str,
+        _job: JobId,
+        _progress: &Progress,
+    ) -> Result<Vec<String>, StageError> {
+        let reason = format!("source '{}' is no database", self.name());
+        Err(SourceError::Refused { path: name.into(), reason }.into())
+    }
+
+    /// What `swap` replaced and is kept, as a source that can be saved now; `None` where there is nothing more to save than
+    /// before the swap. [`SwapRecord::sealed`] is to be called when that is done.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn replaced(&self, _swap: &SwapRecord) -> Result<Option<Arc<dyn Source>>, StageError> {
+        Ok(None)
+    }
 }
 
 /// A restore point laid out beside the live data of its source, ready to take its place.
@@ -213,7 +240,9 @@ pub struct SourcePlan {
     pub method: SwapMethod,
     /// What is replaced.
     pub destination: PathBuf,
-    /// Entries that are in the backup and not live.
+    /// Where the copy is laid out, if not beside what is replaced; of a database `None` when that is not known here.
+    pub staged_in: Option<PathBuf>,
+    /// Entries that are in the backup and not live; of a database tables.
     pub added: u64,
     /// Entries that differ.
     pub changed: u64,

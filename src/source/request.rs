@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::file_tree::seen::{SeenDraft, SeenFolder};
+use super::postgres::DatabaseSwap;
 use crate::archive::{ArchiveReader, SourceSummary};
 use crate::model::JobId;
 
@@ -74,6 +75,10 @@ pub struct KeptData {
     /// When nobody wrote to it any more. A file that has a second name in the live tree may have been changed through it
     /// since, and comes from the archive.
     pub since: Timestamp,
+    /// Of a database, the swap by which it was replaced.
+    pub database: Option<DatabaseSwap>,
+    /// Whether `archive` holds all of it.
+    pub is_saved: bool,
 }
 
 /// A backup of the live data, taken before it is replaced.

@@ -20,7 +20,8 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// `path` as a printable text.
-pub(super) fn shown(path: &[u8]) -> String {
+#[must_use]
+pub fn shown(path: &[u8]) -> String {
     Shown(path).to_string()
 }
 

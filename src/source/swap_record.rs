@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{SourceError, StageError};
 use super::escaped_path;
-use super::file_tree::remove::remove_tree;
 use super::place::{INNER, Place, third_name_of};
+use super::postgres::DatabaseSwap;
 use super::steps;
 use super::swap::SwapMethod;
 use super::swap::pair::{Folders, Pair, Standing};
 use super::swap::root_metadata::RootMetadata;
-use super::swap::site::{DIRECTORY, remove_if_empty};
+use super::swap::site::{DIRECTORY, make_removal_durable, remove_inner};
 use super::swap::thing::Thing;
 use crate::model::{SourceKind, SourceName};
 
@@ -31,10 +31,11 @@ pub struct SwapRecord {
     pub source: SourceName,
     /// Its kind.
     pub kind: SourceKind,
-    /// Where its live data is. Escaped like the paths of a manifest, as all names here.
+    /// Where its live data is; of a database its URL. Escaped like the paths of a manifest, as all names here.
     #[serde(with = "escaped_path")]
     pub live: PathBuf,
-    /// Where the staged data lies before the swap and the replaced data after it.
+    /// Where the staged data lies before the swap and the replaced data after it; of a database the URL of the replaced one.
+    /// For messages: whether anything is there says [`SwapRecord::aside_is_there`].
     #[serde(with = "escaped_path")]
     pub aside: PathBuf,
     /// What is swapped.
@@ -54,6 +55,8 @@ pub enum RecordedSwap {
     ExchangeEntries(EntriesSwap),
     /// See [`SwapMethod::RenameEntries`].
     RenameEntries(EntriesSwap),
+    /// See [`SwapMethod::RenameDatabase`].
+    RenameDatabase(DatabaseSwap),
 }
 
 /// A swap of two roots.
@@ -121,6 +124,7 @@ impl SwapRecord {
             RecordedSwap::RenameRoot(_) => SwapMethod::RenameRoot,
             RecordedSwap::ExchangeEntries(_) => SwapMethod::ExchangeEntries,
             RecordedSwap::RenameEntries(_) => SwapMethod::RenameEntries,
+            RecordedSwap::RenameDatabase(_) => SwapMethod::RenameDatabase,
         }
     }
 
@@ -130,6 +134,9 @@ impl SwapRecord {
     /// # Errors
     /// [`StageError::Source`] when it cannot be told, with the reason.
     pub fn generation(&self) -> Result<Generation, StageError> {
+        if let RecordedSwap::RenameDatabase(swap) = &self.swap {
+            return swap.generation();
+        }
         Opened::open(self)?.generation()
     }
 
@@ -138,7 +145,7 @@ impl SwapRecord {
     /// # Errors
     /// [`StageError`]; it can be tried again when what the message names was put right.
     pub fn put_back(&self) -> Result<(), StageError> {
-        Opened::open(self)?.bring(Generation::Old, false)
+        self.bring(Generation::Old, false)
     }
 
     /// Makes all of what was staged live, from whatever state. May be repeated, and interrupted at any step.
@@ -146,7 +153,7 @@ impl SwapRecord {
     /// # Errors
     /// As [`Self::put_back`].
     pub fn put_forward(&self) -> Result<(), StageError> {
-        Opened::open(self)?.bring(Generation::New, false)
+        self.bring(Generation::New, false)
     }
 
     /// Removes what lies aside: what was staged when the old is live, what was replaced when the new is.
@@ -155,6 +162,9 @@ impl SwapRecord {
     /// [`SourceError::Refused`] when the swap is half made or it cannot be told what lies there;
     /// [`StageError::Io`], and what could be removed is gone.
     pub fn discard_aside(&self) -> Result<(), StageError> {
+        if let RecordedSwap::RenameDatabase(swap) = &self.swap {
+            return swap.discard_aside();
+        }
         let opened = Opened::open(self)?;
         if !opened.has_aside()? {
             return Ok(());
@@ -171,21 +181,92 @@ impl SwapRecord {
         self.remove_aside(&opened)
     }
 
+    /// Whether anything was live that could be replaced.
+    #[must_use]
+    pub const fn replaces_something(&self) -> bool {
+        match &self.swap {
+            RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old.is_some(),
+            RecordedSwap::ExchangeEntries(_) | RecordedSwap::RenameEntries(_) => true,
+            RecordedSwap::RenameDatabase(swap) => swap.old.is_some(),
+        }
+    }
+
+    /// Whether something may have been written to what was replaced since its safety backup was begun, as far as that was
+    /// not looked at before the swap. To be asked after it.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be told.
+    pub fn changed_since_safety(&self) -> Result<bool, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.changed_since_safety(),
+            _ => Ok(false),
+        }
+    }
+
+    /// With what proves later that nobody changed what was replaced and is kept; `None` where nothing can.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be looked at.
+    pub fn sealed(&self) -> Result<Option<Self>, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => {
+                let swap = RecordedSwap::RenameDatabase(swap.sealed()?);
+                Ok(Some(Self { swap, ..self.clone() }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether what was replaced still lies aside, and nobody can have changed it.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be looked at.
+    pub fn is_as_sealed(&self) -> Result<bool, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.is_kept_as_sealed(),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether what was replaced still lies aside. A database's server is asked.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] when it cannot be told.
+    pub fn aside_is_there(&self) -> Result<bool, StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.aside_is_there(),
+            _ => Ok(self.aside.symlink_metadata().is_ok()),
+        }
+    }
+
+    /// As [`Self::aside_is_there`] for who cannot wait: of a database, which nobody is asked about, it is believed.
+    #[must_use]
+    pub fn aside_may_be_there(&self) -> bool {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.old.is_some(),
+            _ => self.aside.symlink_metadata().is_ok(),
+        }
+    }
+
     /// The root that was live when this was recorded.
     pub(super) const fn live_root(&self) -> Option<Thing> {
         match &self.swap {
             RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old,
             RecordedSwap::ExchangeEntries(swap) | RecordedSwap::RenameEntries(swap) => Some(swap.root),
+            RecordedSwap::RenameDatabase(_) => None,
         }
     }
 
     /// As [`Self::put_back`] by who knows that the swap was made.
     pub(super) fn take_back(&self) -> Result<(), StageError> {
-        Opened::open(self)?.bring(Generation::Old, true)
+        self.bring(Generation::Old, true)
     }
 
     /// Fails unless what is live is just what was live when this was recorded.
     pub(super) fn require_untouched(&self) -> Result<(), StageError> {
+        if let RecordedSwap::RenameDatabase(swap) = &self.swap {
+            return swap.require_untouched();
+        }
         let opened = Opened::open(self)?;
         for pair in &opened.pairs {
             if !pair.is_untouched(&opened.folders)? {
@@ -198,20 +279,20 @@ impl SwapRecord {
         Ok(())
     }
 
-    fn remove_aside(&self, opened: &Opened<'_>) -> Result<(), StageError> {
-        if !self.method().is_by_entry() {
-            let place = Place::of(&self.live)?;
-            return place.remove_sibling(&self.aside_name());
+    fn bring(&self, goal: Generation, was_swapped: bool) -> Result<(), StageError> {
+        match &self.swap {
+            RecordedSwap::RenameDatabase(swap) => swap.bring(goal),
+            _ => Opened::open(self)?.bring(goal, was_swapped),
         }
-        let inner = rustix::fs::openat(&opened.folders.live, INNER, DIRECTORY, Mode::empty());
-        let inner = match inner {
-            Ok(inner) => inner,
-            Err(Errno::NOENT) => return Ok(()),
-            Err(error) => return Err(self.failed("opening the folder of", &self.aside, error)),
-        };
-        remove_tree(inner.as_fd(), &third_name_of(&self.aside_name()))?;
-        remove_tree(inner.as_fd(), &self.aside_name())?;
-        remove_if_empty(opened.folders.live.as_fd())
+    }
+
+    fn remove_aside(&self, opened: &Opened<'_>) -> Result<(), StageError> {
+        let folder = opened.folders.live.as_fd();
+        if self.method().is_by_entry() {
+            return remove_inner(folder, &self.aside_name());
+        }
+        Place::of(&self.live)?.remove_sibling(&self.aside_name())?;
+        make_removal_durable(folder)
     }
 
     fn aside_name(&self) -> CString {
@@ -229,6 +310,7 @@ impl<'a> Opened<'a> {
         match &record.swap {
             RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => Self::open_roots(record, swap),
             RecordedSwap::ExchangeEntries(swap) | RecordedSwap::RenameEntries(swap) => Self::open_entries(record, swap),
+            RecordedSwap::RenameDatabase(_) => Err(record.failed("opening as a folder", &record.live, Errno::NOTDIR)),
         }
     }
 

@@ -21,7 +21,7 @@ pub use error::StoreError;
 pub use leases::{BeingRemoved, Lease, Leases, Removal};
 pub use local::LocalStore;
 pub use name::{ArchiveName, BadArchiveName};
-pub use presence::Presence;
+pub use presence::{Presence, is_present};
 pub use rebuild::{Survey, Unreadable, survey};
 
 use crate::archive::Codec;

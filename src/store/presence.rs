@@ -70,6 +70,14 @@ enum Archive {
     Gone,
 }
 
+/// Whether the archive of `backup` lies in `store` at this moment, as large as it was. The catalog learns of one that was
+/// removed by hand only when it is read or at the next start.
+#[must_use]
+pub fn is_present(store: &dyn Store, backup: &BackupRecord) -> bool {
+    let size = |name| Some(store.open(&name).ok()?.metadata().ok()?.len());
+    backup.filename.parse().ok().and_then(size) == Some(backup.size_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

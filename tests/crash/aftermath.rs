@@ -32,7 +32,7 @@ pub(super) fn ended_job(stage: &Stage) -> Option<Value> {
 /// The store holds the listed backups, each with its checksum, and nothing else; each is sound, or retained because
 /// another needs it; the audit chain holds.
 #[track_caller]
-pub(super) fn assert_consistent(world: &World) {
+pub(crate) fn assert_consistent(world: &World) {
     let backups = backups(world);
     let mut expected = BTreeSet::from([".carelog-store".to_owned()]);
     for backup in &backups {

@@ -1,9 +1,12 @@
 //! An error (a full disk, by its number) at every passage. The job says it, and the same daemon goes on.
 
+use std::fs;
+
 use super::aftermath::{assert_consistent, backups, ended_job};
 use super::scenario::{COMMIT, KEEPING_SEEN, Passage, Scenario, Stage, index_of, passages, take_backup};
 use crate::support::daemon::Daemon;
 use crate::support::process::Answer;
+use crate::support::wait::wait_until;
 
 #[test]
 fn a_backup_that_comes_upon_an_error_at_any_point_leaves_nothing_and_the_next_one_succeeds() {
@@ -32,7 +35,9 @@ fn a_removal_that_comes_upon_an_error_at_any_point_leaves_the_backup_listed_or_g
 #[track_caller]
 fn run_with_an_error(stage: &Stage, passage: Passage) -> (Daemon<'_>, Answer) {
     let plan = passage.plan("error");
-    let mut daemon = stage.world.spawn_with(&[("CARELOG_FAIL", &plan)]);
+    let trace = stage.world.path("passed");
+    let mut daemon =
+        stage.world.spawn_with(&[("CARELOG_FAIL", &plan), ("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
     let starts_at_once = daemon.is_ready();
     if !starts_at_once {
         assert_eq!(daemon.wait().code(), Some(1), "{passage:?}");
@@ -41,6 +46,11 @@ fn run_with_an_error(stage: &Stage, passage: Passage) -> (Daemon<'_>, Answer) {
         daemon = stage.world.start();
     }
     let answer = stage.run();
+    if starts_at_once && passage.point == COMMIT {
+        // A lane goes to rest with a commit behind the answer: the error belongs to it, and not to what is asked for next.
+        let passed = || fs::read_to_string(&trace).unwrap_or_default();
+        wait_until("the error", || passed().lines().filter(|point| *point == COMMIT).count() >= passage.nth);
+    }
     let job = ended_job(stage);
     let state = job.as_ref().map(|job| job["state"].as_str().unwrap());
     match answer.code {

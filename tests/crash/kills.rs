@@ -55,12 +55,19 @@ fn a_daemon_killed_at_any_point_of_deleting_what_another_needs_has_deleted_it_or
 /// Runs the scenario up to the passage, and starts the next daemon. Judges what that makes of the job.
 #[track_caller]
 fn kill_and_start_again(stage: &Stage, passage: Passage) -> Daemon<'_> {
+    kill_and_then(stage, passage, || {})
+}
+
+/// The same, and does `meanwhile` before the next daemon is started.
+#[track_caller]
+pub(super) fn kill_and_then(stage: &Stage, passage: Passage, meanwhile: impl FnOnce()) -> Daemon<'_> {
     let plan = passage.plan("kill");
     let mut daemon = stage.world.spawn_with(&[("CARELOG_FAIL", &plan)]);
     let answer = daemon.is_ready().then(|| stage.run());
     let status = daemon.wait();
     assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{passage:?}: {status}, {answer:?}");
-
+    drop(daemon);
+    meanwhile();
     let next = stage.world.start();
     let job = ended_job(stage);
     let state = job.as_ref().map(|job| job["state"].as_str().unwrap());
@@ -79,7 +86,7 @@ fn kill_and_start_again(stage: &Stage, passage: Passage) -> Daemon<'_> {
 
 /// Everything is in order, and the next backup succeeds.
 #[track_caller]
-fn assert_goes_on(world: &World) {
+pub(super) fn assert_goes_on(world: &World) {
     assert_consistent(world);
     let before = backups(world).len();
     take_backup(world);

@@ -84,7 +84,11 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn set(scenario: Scenario) -> Self {
-        let world = World::new();
+        Self::set_in(World::new(), scenario)
+    }
+
+    /// In a world with places of its own.
+    pub(super) fn set_in(world: World, scenario: Scenario) -> Self {
         make_small(&world);
         let backup = (scenario != Scenario::Backup).then(|| {
             let daemon = world.start();

@@ -36,7 +36,7 @@ fn a_source_that_became_a_link_is_refused_by_name_and_nothing_is_written_through
         let before = TreeImage::of(&elsewhere);
         // What stands there cannot be saved; and that it may be lost does not make a folder or file of it.
         let refused = assert_refused(&world, &[], 9);
-        let accepted = assert_refused(&world, &["--accept-unsaved"], 1);
+        let accepted = assert_refused(&world, &["--accept-unsaved"], 9);
         for answer in [refused, accepted] {
             let place = format!("{} is a symbolic link, not ", live.display());
             assert!(answer.stderr.contains(&place), "'{place}' is not in {answer:?}");

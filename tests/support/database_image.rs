@@ -24,11 +24,17 @@ impl DatabaseImage {
     /// Fails with the facts that differ.
     #[track_caller]
     pub(crate) fn assert_same_as(&self, expected: &Self) {
+        self.assert_same_as_at("", expected);
+    }
+
+    /// Fails with `context` and the facts that differ.
+    #[track_caller]
+    pub(crate) fn assert_same_as_at(&self, context: &str, expected: &Self) {
         let missing: Vec<_> = expected.lines.iter().filter(|line| !self.lines.contains(line)).collect();
         let surplus: Vec<_> = self.lines.iter().filter(|line| !expected.lines.contains(line)).collect();
         assert!(
             missing.is_empty() && surplus.is_empty(),
-            "the databases differ\nexpected {missing:#?}\nfound {surplus:#?}"
+            "{context} the databases differ\nexpected {missing:#?}\nfound {surplus:#?}"
         );
         assert_eq!(self.lines.len(), expected.lines.len(), "some facts are there more than once");
     }

@@ -3,6 +3,7 @@
 pub(crate) mod clinic;
 pub(crate) mod daemon;
 pub(crate) mod database_image;
+pub(crate) mod disks;
 pub(crate) mod evil;
 #[cfg(feature = "failpoints")]
 pub(crate) mod machine;

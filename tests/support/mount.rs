@@ -44,6 +44,11 @@ impl Tmpfs {
         Self { path: path.to_owned() }
     }
 
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes it read-only, or writable again. Fails while a file in it is open for writing.
     #[track_caller]
     pub(crate) fn set_read_only(&self, read_only: bool) {

@@ -11,6 +11,9 @@ use super::clinic::Clinic;
 use super::daemon::Daemon;
 use super::process::{self, Answer};
 
+/// The folder within a root that is a mount point, in which restores stage and keep.
+pub(crate) const LAID_ASIDE_WITHIN: &str = ".carelog-restore";
+
 /// The world of one test. When the test fails, it prints the daemon's log on its way out.
 pub(crate) struct World {
     dir: TempDir,
@@ -27,6 +30,13 @@ impl World {
     /// As [`World::new`], below `parent`: for tests on a file system of their own.
     pub(crate) fn below(parent: &Path) -> Self {
         Self::in_dir(tempfile::Builder::new().prefix("w-").tempdir_in(parent).unwrap())
+    }
+
+    /// As [`World::below`], and before there is any live data `mount` is given the folder, to mount something in it.
+    pub(crate) fn below_with(parent: &Path, mount: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::Builder::new().prefix("w-").tempdir_in(parent).unwrap();
+        mount(dir.path());
+        Self::in_dir(dir)
     }
 
     fn in_dir(dir: TempDir) -> Self {
@@ -94,6 +104,28 @@ impl World {
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
         names.sort();
         names
+    }
+
+    /// What lies beside the live data, and in the folder that restores make within the root of the studies, relative to
+    /// the folder of both and sorted. That folder too when it is empty.
+    pub(crate) fn laid_aside(&self) -> Vec<String> {
+        let clinic = self.path("clinic");
+        let inner = self.clinic.studies.join(LAID_ASIDE_WITHIN);
+        let names = |dir: &Path| {
+            let entries = fs::read_dir(dir).map(|entries| entries.map(|entry| entry.unwrap().path()));
+            entries.map_or_else(|_| Vec::new(), Iterator::collect::<Vec<_>>)
+        };
+        let mut found = names(&inner);
+        if found.is_empty() && inner.exists() {
+            found.push(inner);
+        }
+        found.extend(
+            names(&clinic).into_iter().filter(|path| ![&self.clinic.data, &self.clinic.studies].contains(&path)),
+        );
+        let mut found: Vec<_> =
+            found.iter().map(|path| path.strip_prefix(&clinic).unwrap().display().to_string()).collect();
+        found.sort();
+        found
     }
 
     /// Starts the daemon and waits until it says that it is ready.

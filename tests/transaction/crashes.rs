@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
 use super::site::Site;
 use crate::support::daemon::Daemon;
-use crate::support::wait::wait_for;
+use crate::support::process::Answer;
 
 /// The lanes look for work beside what else happens, so its passages are in no order.
 const COMMIT: &str = "catalog.before_commit";
@@ -34,10 +35,15 @@ pub(super) fn passages_in(text: &str) -> Vec<Passage> {
 pub(super) fn passages() -> Vec<Passage> {
     let site = Site::new();
     let trace = site.world.path("trace");
-    let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
-    site.restore().expect_code(0);
-    daemon.stop();
-    let passages = passages_in(&fs::read_to_string(trace).unwrap());
+    let passages = passages_at(&site, &trace);
+    assert!(passages.iter().any(|(passed, _)| passed == "restore.discard"), "{passages:#?}");
+    passages
+}
+
+/// Every passage of an undisturbed restore at `site`, which is written down in the file `trace`.
+#[track_caller]
+pub(super) fn passages_at(site: &Site, trace: &Path) -> Vec<Passage> {
+    let passages = passages_of(site, trace, || site.restore());
     for point in [
         "restore.safety_backup_taken",
         "restore.staged",
@@ -48,7 +54,6 @@ pub(super) fn passages() -> Vec<Passage> {
         "restore.compared",
         "restore.started",
         "restore.probed",
-        "restore.discard",
         "journal.append",
         "journal.written",
         "journal.synced",
@@ -60,6 +65,15 @@ pub(super) fn passages() -> Vec<Passage> {
     passages
 }
 
+/// Every passage of what `act` asks the daemon for, undisturbed.
+#[track_caller]
+pub(super) fn passages_of(site: &Site, trace: &Path, act: impl FnOnce() -> Answer) -> Vec<Passage> {
+    let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
+    act().expect_code(0);
+    daemon.stop();
+    passages_in(&fs::read_to_string(trace).unwrap())
+}
+
 pub(super) fn plan((point, nth): &Passage, action: &str) -> String {
     format!("{point}={action}@{nth}")
 }
@@ -68,23 +82,30 @@ pub(super) fn plan((point, nth): &Passage, action: &str) -> String {
 #[track_caller]
 pub(super) fn restore_killed_at(passage: &Passage) -> Site {
     let site = Site::new();
+    kill_restore_at(&site, passage);
+    site
+}
+
+#[track_caller]
+pub(super) fn kill_restore_at(site: &Site, passage: &Passage) {
+    kill_at(site, passage, || site.restore());
+}
+
+/// Kills the daemon at `passage` of what `act` asks it for.
+#[track_caller]
+pub(super) fn kill_at(site: &Site, passage: &Passage, act: impl FnOnce() -> Answer) {
     let plan = plan(passage, "kill");
     let mut daemon = site.world.start_with(&[("CARELOG_FAIL", &plan)]);
-    let answer = site.restore();
+    let answer = act();
     let status = daemon.wait();
     assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{passage:?}: {status}, {answer:?}");
-    drop(daemon);
-    site
 }
 
 /// After a start, everything is in order without anybody's help, and the next restore succeeds.
 #[track_caller]
 pub(super) fn assert_recovered(site: &Site, _daemon: &Daemon<'_>, context: &str) {
-    let job = wait_for("the end of the job", || {
-        let job = site.job().unwrap();
-        (job["state"] != "running" && job["state"] != "queued").then_some(job)
-    });
-    site.wait_settled();
+    assert_eq!(site.restore_jobs().len(), 1, "{context}");
+    let job = site.settled_job();
     let is_new = site.assert_whole(context);
     let expected: &[&str] = if is_new { &["succeeded", "warned"] } else { &["interrupted"] };
     assert!(expected.contains(&job["state"].as_str().unwrap()), "{context}: {job:#}");
@@ -119,7 +140,7 @@ fn a_restore_that_comes_upon_an_error_at_any_point_puts_everything_back_and_the_
         let context = format!("an error at {passage:?}: {answer:?}");
         if passage.0 == "restore.discard" {
             // It was too late to take back what had succeeded: it is a warning that names what stays.
-            let left = site.beside_live_data();
+            let left = site.world.laid_aside();
             assert_eq!((answer.code, left.len()), (3, 1), "{context}: {left:?}");
             assert!(answer.stdout.contains(&left[0]), "{context}");
         } else {

@@ -39,6 +39,7 @@ fn the_plan_says_what_is_stopped_and_probed() {
     let plan = site.world.ctl(&["restore", &site.backup, "--dry-run"]).expect_code(0);
     assert!(plan.stdout.contains("The application is stopped before"), "{plan:?}");
     assert!(plan.stdout.contains("probed (works)"), "{plan:?}");
+    assert_eq!(plan.stdout.matches("restarted").count(), 1, "{plan:?}");
     assert_eq!(site.calls(), Vec::<String>::new());
 }
 
@@ -115,6 +116,8 @@ fn an_application_that_does_not_start_has_its_old_data_back_and_status_says_so()
     let daemon = site.world.start();
     let answer = site.restore().expect_code(1);
     assert!(answer.stderr.contains("but the application was not started"), "{answer:?}");
+    assert_eq!(answer.stderr.matches("the hook 'start_application' failed").count(), 1, "{answer:?}");
+    assert!(answer.stderr.contains("restart carelogd"), "{answer:?}");
     assert!(Live::of(&site.world) == site.now);
     let status = site.world.ctl(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["problems"][0]["severity"], "critical", "{status:#}");
@@ -153,22 +156,22 @@ fn what_the_application_wrote_before_it_stopped_joins_the_safety_backup() {
 #[test]
 fn what_was_replaced_is_kept_for_its_time_and_then_discarded() {
     let site = Site::new();
-    site.world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
+    site.keep_replaced();
     let daemon = site.world.start();
     site.restore().expect_code(0);
-    let kept = site.beside_live_data();
+    let kept = site.world.laid_aside();
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert!(kept.iter().all(|name| name.contains(".carelog-restore-")), "{kept:?}");
     // Also across restarts.
     let daemon = daemon.restart();
-    assert_eq!(site.beside_live_data(), kept);
+    assert_eq!(site.world.laid_aside(), kept);
 
     site.world.edit_config("keep_replaced = \"1h\"", "keep_replaced = \"1s\"");
     let _daemon = daemon.restart();
     site.restore().expect_code(0);
     wait_until("what was kept for a second to be discarded", || {
         site.world.ctl(&["backup"]).expect_code(0);
-        site.beside_live_data() == kept
+        site.world.laid_aside() == kept
     });
 }
 

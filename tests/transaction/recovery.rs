@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
@@ -14,10 +15,24 @@ use crate::support::wait::wait_until;
 fn recovery_after(passage: &Passage) -> Vec<Passage> {
     let site = restore_killed_at(passage);
     let trace = site.world.path("trace");
+    recovery_of(&site, &trace)
+}
+
+/// What a start of the daemon of `site` passes, up to the end of its recovery. It is written down in the file `trace`.
+#[track_caller]
+pub(super) fn recovery_of(site: &Site, trace: &Path) -> Vec<Passage> {
+    let _earlier = fs::remove_file(trace);
     let daemon = site.world.start_with(&[("CARELOG_FAIL_TRACE", trace.to_str().unwrap())]);
     site.wait_settled();
+    let passed = || passages_in(&fs::read_to_string(trace).unwrap_or_default());
+    // The last line can be read before it is synced.
+    wait_until("the last line of the journal to be synced", || {
+        let passed = passed();
+        let count = |point: &str| passed.iter().filter(|(passed, _)| passed == point).count();
+        count("journal.append") == count("journal.synced")
+    });
     daemon.stop();
-    passages_in(&fs::read_to_string(trace).unwrap_or_default())
+    passed()
 }
 
 #[test]
@@ -72,7 +87,7 @@ fn a_restore_that_waited_during_the_crash_runs_beside_the_rest_of_the_recovery()
 #[test]
 fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     let site = restore_killed_at(&("restore.swapped".to_owned(), 1));
-    let aside = site.beside_live_data().into_iter().find(|name| name.contains("data.json")).unwrap();
+    let aside = site.world.laid_aside().into_iter().find(|name| name.contains("data.json")).unwrap();
     let aside = site.world.path("clinic").join(aside);
     let rescued = site.world.path("rescued");
     fs::rename(&aside, &rescued).unwrap();
@@ -84,6 +99,9 @@ fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     let status = site.world.ctl(&["status", "--json"]).expect_code(0).json();
     assert_eq!(status["problems"][0]["severity"], "critical", "{status:#}");
     assert!(status["problems"][0]["what"].as_str().unwrap().contains("is not settled"), "{status:#}");
+    let report = || site.world.ctl(&["job", "show", job["id"].as_str().unwrap(), "--report"]).expect_code(0).stdout;
+    let nothing_changed = "Nothing that was live is another than before";
+    assert!(report().contains("NOT SETTLED") && !report().contains(nothing_changed), "{}", report());
     let refused = site.restore().expect_code(9);
     assert!(refused.stderr.contains("restart carelogd"), "{refused:?}");
     let started = site.calls().iter().filter(|call| call.starts_with("start")).count();
@@ -92,5 +110,6 @@ fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     fs::rename(&rescued, &aside).unwrap();
     let _daemon = daemon.restart();
     site.wait_settled();
+    assert!(!report().contains("NOT SETTLED") && report().contains(nothing_changed), "{}", report());
     assert!(!site.assert_whole("settled late"));
 }

@@ -1,14 +1,17 @@
 //! A clinic with an application: hooks that write down what they are called for and what they see.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
 use serde_json::Value;
 
 use crate::support::clinic::{noise, write_file};
 use crate::support::process::Answer;
+#[cfg(feature = "failpoints")]
+use crate::support::wait::wait_for;
 use crate::support::wait::wait_until;
+use crate::support::world::LAID_ASIDE_WITHIN;
 use crate::support::{TreeImage, World};
 
 /// The live data of both sources.
@@ -20,7 +23,10 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn of(world: &World) -> Self {
-        Self { records: world.clinic.records(), studies: TreeImage::of(&world.clinic.studies) }
+        Self {
+            records: world.clinic.records(),
+            studies: TreeImage::of_all_but(&world.clinic.studies, LAID_ASIDE_WITHIN),
+        }
     }
 }
 
@@ -32,22 +38,26 @@ pub(super) struct Site {
     pub(super) then: Live,
     /// As before a restore.
     pub(super) now: Live,
+    /// Where the hooks write down what they are called for.
+    pub(super) calls: PathBuf,
 }
 
 impl Site {
     /// With the hooks `stop`, `start` and `probe`, each of which writes a line.
     pub(super) fn new() -> Self {
-        Self::with_hooks(|site| {
-            let hooks = ["stop_application", "start_application"].map(|name| site.hook(name, &site.line(name)));
-            let probe = site.probe("works", &site.line("probe"));
-            format!("{}{}{probe}{}", hooks[0], hooks[1], site.hook("after_restore", &site.line("after_restore")))
-        })
+        Self::with_hooks(|hooks| hooks.that_write_lines())
     }
 
     /// With the `[hooks]` that `hooks` writes.
     pub(super) fn with_hooks(hooks: impl Fn(&Hooks<'_>) -> String) -> Self {
         let world = World::new();
-        let text = hooks(&Hooks { world: &world });
+        let calls = world.path("calls");
+        Self::within(world, calls, hooks)
+    }
+
+    /// In a world with places of its own.
+    pub(super) fn within(world: World, calls: PathBuf, hooks: impl Fn(&Hooks<'_>) -> String) -> Self {
+        let text = hooks(&Hooks::new(&world, &calls));
         world.write_config(&format!("{}\n[hooks]\n{text}", world.config()));
         make_small(&world);
         let then = Live::of(&world);
@@ -58,7 +68,7 @@ impl Site {
         change_everything(&world);
         let now = Live::of(&world);
         assert!(now.records != then.records && now.studies != then.studies);
-        Self { world, backup, then, now }
+        Self { world, backup, then, now, calls }
     }
 
     pub(super) fn restore(&self) -> Answer {
@@ -67,30 +77,32 @@ impl Site {
 
     /// What the hooks wrote down.
     pub(super) fn calls(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.world.path("calls")).unwrap_or_default();
+        let text = fs::read_to_string(&self.calls).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
     /// The only restore job.
     pub(super) fn job(&self) -> Option<Value> {
-        let jobs = self.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
-        let mut jobs = jobs["jobs"].as_array().unwrap().clone();
-        jobs.retain(|job| job["kind"] == "restore");
+        let mut jobs = self.restore_jobs();
         assert!(jobs.len() <= 1, "{jobs:#?}");
         jobs.pop()
     }
 
-    pub(super) fn marker(&self) -> PathBuf {
-        self.world.state_dir().join("restore-in-progress")
+    /// The restore jobs, the newest first.
+    pub(super) fn restore_jobs(&self) -> Vec<Value> {
+        let jobs = self.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
+        let mut jobs = jobs["jobs"].as_array().unwrap().clone();
+        jobs.retain(|job| job["kind"] == "restore");
+        jobs
     }
 
-    /// The names beside the live data that are not the clinic's.
-    pub(super) fn beside_live_data(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.world.path("clinic")).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name().display().to_string());
-        let mut names: Vec<_> = names.filter(|name| name != "data.json" && name != "studies").collect();
-        names.sort();
-        names
+    /// From here on restores keep what they replace. No daemon runs.
+    pub(super) fn keep_replaced(&self) {
+        self.world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
+    }
+
+    pub(super) fn marker(&self) -> PathBuf {
+        self.world.state_dir().join("restore-in-progress")
     }
 
     /// Waits until no restore has anything left to do.
@@ -104,14 +116,22 @@ impl Site {
         });
     }
 
-    /// What holds after anything: both sources of one generation, nothing beside them, the marker gone, and the application
-    /// running if it was ever stopped; and whenever it was started its data was whole and its unit allowed to start.
+    /// What holds after anything that keeps nothing: nothing lies beside the live data, and [`Site::assert_of_one_piece`].
     #[track_caller]
     pub(super) fn assert_whole(&self, context: &str) -> bool {
+        let is_new = self.assert_of_one_piece(context);
+        assert_eq!(self.world.laid_aside(), Vec::<String>::new(), "{context}");
+        is_new
+    }
+
+    /// What holds after anything: both sources of one generation (true for that of the backup), the marker gone, and the
+    /// application running if it was ever stopped; and whenever it was started its data was whole and its unit allowed to
+    /// start.
+    #[track_caller]
+    pub(super) fn assert_of_one_piece(&self, context: &str) -> bool {
         let live = Live::of(&self.world);
         let is_new = live == self.then;
         assert!(is_new || live == self.now, "{context}: {:#}", live.records);
-        assert_eq!(self.beside_live_data(), Vec::<String>::new(), "{context}");
         assert!(!self.marker().exists(), "{context}");
         let calls = self.calls();
         let last = calls.iter().rfind(|call| call.starts_with("stop") || call.starts_with("start"));
@@ -123,12 +143,43 @@ impl Site {
     }
 }
 
+#[cfg(feature = "failpoints")]
+impl Site {
+    /// The newest restore job, once it has ended and nothing of any restore is left to be done.
+    #[track_caller]
+    pub(super) fn settled_job(&self) -> Value {
+        let job = wait_for("the end of the job", || {
+            let job = self.restore_jobs().swap_remove(0);
+            (job["state"] != "running" && job["state"] != "queued").then_some(job)
+        });
+        self.wait_settled();
+        job
+    }
+
+    pub(super) fn undo(&self, restore: &str) -> Answer {
+        self.world.ctl(&["restore", "--undo", restore, "--yes", "--json"])
+    }
+}
+
 /// Writes hooks for a world.
 pub(super) struct Hooks<'w> {
     pub(super) world: &'w World,
+    calls: &'w Path,
 }
 
-impl Hooks<'_> {
+impl<'w> Hooks<'w> {
+    /// Hooks that write down in `calls` what they are called for.
+    pub(super) const fn new(world: &'w World, calls: &'w Path) -> Self {
+        Self { world, calls }
+    }
+
+    /// `stop`, `start`, `probe` and `after_restore`, which do nothing but write a line each.
+    pub(super) fn that_write_lines(&self) -> String {
+        let hooks = ["stop_application", "start_application"].map(|name| self.hook(name, &self.line(name)));
+        let probe = self.probe("works", &self.line("probe"));
+        format!("{}{}{probe}{}", hooks[0], hooks[1], self.hook("after_restore", &self.line("after_restore")))
+    }
+
     /// A line of the configuration.
     pub(super) fn hook(&self, name: &str, script: &str) -> String {
         format!("{name} = {{ {} }}\n", self.fields(script))
@@ -152,14 +203,16 @@ impl Hooks<'_> {
             "d=old; grep -q \"Patient 30\" {data} && d=new; s=old; test -e {studies}/report.txt && s=new; \
              m=free; test -e {} && m=held; echo {name} $CARELOG_STATUS $d $s $m >> {}",
             marker.display(),
-            self.world.path("calls").display()
+            self.calls.display()
         )
     }
 }
 
 fn make_small(world: &World) {
     let studies = &world.clinic.studies;
-    fs::remove_dir_all(studies).unwrap();
+    for entry in fs::read_dir(studies).unwrap() {
+        fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
     write_file(&studies.join("study-000/image-0000.dcm"), &noise(1, 3_000));
     write_file(&studies.join("report.txt"), b"nothing abnormal\n");
 }

@@ -36,8 +36,9 @@ const STOP: &str = r#"
 #[test]
 fn nothing_is_lost_of_what_an_application_wrote_until_it_was_stopped() {
     let world = World::new();
-    let hooks = Hooks { world: &world };
     let dir = world.path("");
+    let calls = dir.join("calls");
+    let hooks = Hooks::new(&world, &calls);
     let stop = hooks.hook("stop_application", &format!("cd {}\n{STOP}", dir.display()));
     let start = hooks.hook("start_application", "true");
     world.write_config(&format!("{}\n[hooks]\n{stop}{start}", world.config()));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Live, backup, change_everything};
+use super::{Live, MountedWorld, backup, change_everything, job_of, keeping_world};
 use crate::support::World;
 use crate::support::clinic::{noise, write_file};
 use crate::support::tree_diff::assert_same;
@@ -13,8 +13,12 @@ use crate::support::tree_diff::assert_same;
 /// A world whose archive has several frames: the small files are in the first, the large one in all.
 fn world_of_frames() -> World {
     let world = World::new();
-    write_file(&world.clinic.studies.join("a-large"), &noise(9, 12 << 20));
+    write_large(&world);
     world
+}
+
+fn write_large(world: &World) {
+    write_file(&world.clinic.studies.join("a-large"), &noise(9, 12 << 20));
 }
 
 /// Zeroes a piece of the archive of backup `id`.
@@ -40,23 +44,34 @@ fn read(path: &Path) -> Vec<u8> {
 
 #[test]
 fn what_is_undamaged_is_restored_in_place_and_what_is_not_stays_as_it_is_and_is_named() {
-    let world = world_of_frames();
+    restore_partially_and_undo(&keeping_world());
+}
+
+#[test]
+fn what_is_undamaged_is_restored_into_a_root_that_is_a_mount_point() {
+    let Some(mounted) = MountedWorld::keeping() else { return };
+    restore_partially_and_undo(&mounted.world);
+}
+
+#[track_caller]
+fn restore_partially_and_undo(world: &World) {
+    write_large(world);
     let _daemon = world.start();
-    let id = backup(&world);
-    let then = Live::of(&world);
-    damage(&world, &id, |length| length / 2);
-    change_everything(&world);
+    let id = backup(world);
+    let then = Live::of(world);
+    damage(world, &id, |length| length / 2);
+    change_everything(world);
     let large = world.clinic.studies.join("a-large");
     fs::write(&large, "all that is left").unwrap();
-    let now = Live::of(&world);
+    let now = Live::of(world);
     let refused = world.ctl(&["restore", &id, "--yes"]).expect_code(7);
     assert!(refused.stderr.contains("--partial"), "{}", refused.stderr);
-    assert!(Live::of(&world) == now);
+    assert!(Live::of(world) == now);
 
     let job = world.ctl(&["restore", &id, "--partial", "--yes", "--json"]).expect_code(3).json();
     assert_eq!((&job["state"], named(&job, "left as it is")), (&"warned".into(), vec!["studies/a-large".to_owned()]));
     assert_eq!(read(&large), b"all that is left");
-    let live = Live::of(&world);
+    let live = Live::of(world);
     assert!(live.records == then.records);
     let without_large = |live: &Live| {
         let mut studies = live.studies.clone();
@@ -64,6 +79,9 @@ fn what_is_undamaged_is_restored_in_place_and_what_is_not_stays_as_it_is_and_is_
         studies
     };
     assert_same(&without_large(&then), &without_large(&live));
+
+    job_of(world, &["restore", "--undo", job["id"].as_str().unwrap()]);
+    assert!(Live::of(world) == now);
 }
 
 #[test]

@@ -2,22 +2,31 @@
 
 use std::fs;
 
-use super::{Live, backup, change_everything, job_of, keeping_world};
+use super::{Live, MountedWorld, backup, change_everything, job_of, keeping_world};
 use crate::support::World;
 
 #[test]
 fn a_path_in_place_replaces_what_it_names_and_leaves_the_rest() {
-    let world = keeping_world();
+    restore_paths_and_undo(&keeping_world());
+}
+
+#[test]
+fn a_path_in_a_root_that_is_a_mount_point_replaces_what_it_names_and_leaves_the_rest() {
+    let Some(mounted) = MountedWorld::keeping() else { return };
+    restore_paths_and_undo(&mounted.world);
+}
+
+#[track_caller]
+fn restore_paths_and_undo(world: &World) {
     let _daemon = world.start();
-    let id = backup(&world);
+    let id = backup(world);
     let studies = world.clinic.studies.clone();
     let then = fs::read(studies.join("study-000/report.txt")).unwrap();
-    change_everything(&world);
+    change_everything(world);
     fs::write(studies.join("study-002/report.txt"), "later").unwrap();
-    let before = Live::of(&world);
+    let before = Live::of(world);
 
-    let job =
-        job_of(&world, &["restore", &id, "--path", "studies/study-000", "--path", "studies/study-001/report.txt"]);
+    let job = job_of(world, &["restore", &id, "--path", "studies/study-000", "--path", "studies/study-001/report.txt"]);
     assert_eq!(fs::read(studies.join("study-000/report.txt")).unwrap(), then);
     assert_ne!(fs::read_to_string(studies.join("study-001/report.txt")).unwrap(), "nonsense");
     // What was not named is as it was: the other source, other files, new ones.
@@ -27,7 +36,7 @@ fn a_path_in_place_replaces_what_it_names_and_leaves_the_rest() {
 
     // An undo takes back what was named, and not what was written beside it since.
     fs::write(studies.join("study-002/report.txt"), "even later").unwrap();
-    job_of(&world, &["restore", "--undo", &job]);
+    job_of(world, &["restore", "--undo", &job]);
     assert!(!studies.join("study-000/report.txt").exists());
     assert_eq!(fs::read_to_string(studies.join("study-001/report.txt")).unwrap(), "nonsense");
     assert_eq!(fs::read_to_string(studies.join("study-002/report.txt")).unwrap(), "even later");

@@ -37,7 +37,7 @@ struct AuditListArgs {
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// No more than these many, the newest
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct JobsArgs {
     #[arg(long)]
     all: bool,
     /// No more than these many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 }
 

@@ -11,7 +11,7 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// No more than these many, the newest
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// Only those that hold this source
     #[arg(long, value_name = "NAME")]
@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
     /// Only those that began at this time or later
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only those that began before this time
+    /// Only those that began at this time or earlier
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Also those that cannot be restored any more

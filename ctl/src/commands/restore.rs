@@ -32,7 +32,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "TIME", group = "from")]
     at: Option<String>,
     /// What the restore by this job replaced, while it is kept; an undo can be undone too
-    #[arg(long, value_name = "JOB", group = "from", conflicts_with_all = ["sources", "paths", "to", "partial"])]
+    #[arg(long, value_name = "JOB", group = "from", conflicts_with_all = ["sources", "paths", "to", "to_database", "partial"])]
     undo: Option<String>,
     /// Only this source; may be given several times
     #[arg(long = "source", value_name = "NAME", conflicts_with = "paths")]
@@ -43,6 +43,9 @@ pub(crate) struct RestoreArgs {
     /// Write into this existing directory; nothing live is touched
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Load the backup's database into this one, which must not exist; nothing live is touched
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "paths", "partial"])]
+    to_database: Option<String>,
     /// Restore what is undamaged of a damaged backup, leave the rest as it is, and name it; exits 3 then
     #[arg(long)]
     partial: bool,
@@ -68,7 +71,7 @@ pub(crate) struct RestoreArgs {
 
 /// Shows the plan, asks, enqueues the restore and waits for it.
 pub(crate) async fn run(args: RestoreArgs, session: &Session) -> Result<ExitCode, Failure> {
-    let ask = args.to.is_none() && !args.dry_run && !args.yes;
+    let ask = args.to.is_none() && args.to_database.is_none() && !args.dry_run && !args.yes;
     if ask {
         confirm::possible("restore", args.yes, session.output.json)?;
     }
@@ -105,6 +108,7 @@ fn request(args: &RestoreArgs) -> RestoreRequest {
         dry_run: args.dry_run,
         now: args.now,
         to: args.to.is_some(),
+        to_database: args.to_database.clone(),
     }
 }
 
@@ -112,7 +116,7 @@ fn request(args: &RestoreArgs) -> RestoreRequest {
 async fn show_plan(session: &Session, request: &RestoreRequest, to: Option<&OwnedFd>) -> Result<String, Failure> {
     let mut client = session.connect().await?;
     let plan = client.plan_restore(request.clone(), to.map(OwnedFd::as_fd)).await?;
-    session.output.show("carelog.restore.plan/1", &plan, |look| plan::restore(&plan, look))?;
+    session.output.show("carelog.restore.plan/1", &plan, |look| plan::restore(&plan, &request.paths, look))?;
     Ok(plan.backup.id)
 }
 

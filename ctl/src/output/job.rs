@@ -1,6 +1,6 @@
 //! Jobs: the list, all about one, and what is said at the end of one.
 
-use carelog_rpc::{Job, JobState};
+use carelog_rpc::{Job, JobKind, JobState};
 
 use crate::output::backup::requester;
 use crate::output::table::{Look, Tone, cell, optional, toned};
@@ -83,7 +83,10 @@ pub(crate) fn summary(job: &Job, look: &Look) -> String {
     let done = if job.state == JobState::Warned { "done, with warnings" } else { "done" };
     match &job.result {
         Some(result) => {
-            let amount = format!("{}, {}", count(result.files, "file"), size(result.bytes));
+            let amount = match job.kind {
+                JobKind::Prune => format!("{} freed", size(result.bytes)),
+                _ => format!("{}, {}", count(result.files, "file"), size(result.bytes)),
+            };
             lines.push(format!("{} {done}: {amount} in {took}", job.kind));
             lines.extend(result.summary.as_deref().map(|summary| clean(summary).into_owned()));
         }

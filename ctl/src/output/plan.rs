@@ -1,6 +1,6 @@
 //! What a backup or a restore would do, in the words of its dry run.
 
-use carelog_rpc::{BackupPlan, Change, Mode, RestorePlan};
+use carelog_rpc::{BackupPlan, Change, Mode, Octets, RestoreMethod, RestorePlan, RestoreSource};
 
 use crate::output::backup::source_names;
 use crate::output::table::{Look, cell, number, optional};
@@ -42,19 +42,16 @@ fn kind(plan: &BackupPlan) -> String {
     }
 }
 
-/// What a restore would do.
-pub(crate) fn restore(plan: &RestorePlan, look: &Look) -> String {
+/// What a restore would do; of the members `paths`, or of everything where there are none.
+pub(crate) fn restore(plan: &RestorePlan, paths: &[Octets], look: &Look) -> String {
     let from = &plan.backup;
     let (filename, created) = (clean(&from.filename), look.at_and_age(from.created_at));
-    let mut lines = vec![
-        match &plan.undoes {
-            Some(job) => format!("bring back what job {} replaced, as {filename} ({created}) has it", clean(job)),
-            None => format!("restore from {filename} ({created}), which holds {}", source_names(from)),
-        },
-        String::new(),
-        sources(plan, look),
-        String::new(),
-    ];
+    let mut lines = vec![match &plan.undoes {
+        Some(job) => format!("bring back what job {} replaced, as {filename} ({created}) has it", clean(job)),
+        None => format!("restore from {filename} ({created}), which holds {}", source_names(from)),
+    }];
+    lines.extend(paths.iter().map(|path| format!("only {}", clean(&path.to_string()))));
+    lines.extend([String::new(), sources(plan, look), String::new()]);
     for source in &plan.sources {
         lines.extend(source.notes.iter().map(|note| format!("note: {}: {}", source.name, clean(note))));
     }
@@ -81,17 +78,19 @@ fn sources(plan: &RestorePlan, look: &Look) -> String {
                 cell(source.kind.as_str()),
                 cell(source.destination.to_string()),
                 cell(source.method.as_str().replace('_', " ")),
-                number(change(source.added)),
-                number(change(source.changed)),
-                number(change(source.removed)),
+                number(change(source, source.added)),
+                number(change(source, source.changed)),
+                number(change(source, source.removed)),
             ]
         }),
     )
 }
 
-fn change(change: Change) -> String {
-    match change.files {
-        0 => "-".to_owned(),
-        files => format!("{}, {}", count(files, "file"), size(change.bytes)),
+fn change(source: &RestoreSource, change: Change) -> String {
+    match (change.files, source.method) {
+        (0, _) => "-".to_owned(),
+        // How large each of them is nobody knows before.
+        (tables, RestoreMethod::RenameDatabase) => count(tables, "table"),
+        (files, _) => format!("{}, {}", count(files, "file"), size(change.bytes)),
     }
 }

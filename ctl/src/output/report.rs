@@ -69,7 +69,7 @@ fn sources(restore: &RestoreReport, look: &Look) -> String {
             vec![
                 cell(&source.name),
                 cell(source.kind.as_str()),
-                cell(source.location.as_ref().map_or_else(|| "no".to_owned(), ToString::to_string)),
+                cell(replaced_at(source, restore)),
                 optional(source.method.map(|method| method.as_str().replace('_', " "))),
                 optional(source.before.as_ref().map(amount)),
                 optional(after(source, restore)),
@@ -78,12 +78,21 @@ fn sources(restore: &RestoreReport, look: &Look) -> String {
     )
 }
 
+fn replaced_at(source: &ReportedSource, restore: &RestoreReport) -> String {
+    match &source.location {
+        _ if restore.is_unsettled => "not settled".to_owned(),
+        Some(location) => location.to_string(),
+        None => "no".to_owned(),
+    }
+}
+
 fn after(source: &ReportedSource, restore: &RestoreReport) -> Option<String> {
     match &source.after {
+        _ if restore.is_unsettled => Some("not settled".to_owned()),
         _ if source.location.is_none() => Some("as before".to_owned()),
         Some(after) => Some(amount(after)),
         None if !restore.paths.is_empty() => Some("only what was named is another".to_owned()),
-        None => None,
+        None => Some("what is undamaged".to_owned()),
     }
 }
 
@@ -113,8 +122,13 @@ fn outcome(report: &JobReport, look: &Look) -> String {
     if let Some(restore) = &report.restore {
         lines.extend(kept(restore, job.finished_at, look));
         let undo = format!("To bring it back: carelogctl restore --undo {}", job.id);
-        lines.extend(restore.is_kept.then_some(undo));
-        if !matches!(job.state, JobState::Succeeded | JobState::Warned) && job.state.is_final() {
+        lines.extend(restore.can_be_undone.then_some(undo));
+        if restore.is_unsettled {
+            lines.push(
+                "NOT SETTLED: what is live may be half old and half new. Do not start the application.".to_owned(),
+            );
+            lines.push("Remove the cause, then restart carelogd: it tries again.".to_owned());
+        } else if !matches!(job.state, JobState::Succeeded | JobState::Warned) && job.state.is_final() {
             lines.push("Nothing that was live is another than before.".to_owned());
         }
     }
@@ -122,10 +136,12 @@ fn outcome(report: &JobReport, look: &Look) -> String {
 }
 
 fn kept(restore: &RestoreReport, ended: Option<Time>, look: &Look) -> Option<String> {
-    let until = restore.kept_until?;
     let places: Vec<String> =
         restore.sources.iter().filter_map(|source| Some(source.kept_at.as_ref()?.to_string())).collect();
-    let (until, places) = (moment(until, look), places.join(", "));
+    let places = places.join(", ");
+    let Some(until) = restore.kept_until.map(|until| moment(until, look)) else {
+        return restore.is_kept.then(|| format!("What was replaced is kept until it is removed by hand: {places}"));
+    };
     Some(match (restore.is_kept, restore.kept_until <= ended) {
         (true, _) => format!("What was replaced is kept until {until}: {places}"),
         (false, true) => "What was replaced was not kept: keep_replaced is 0. The safety backup has it.".to_owned(),

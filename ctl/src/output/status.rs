@@ -94,7 +94,8 @@ fn kept(kept: &KeptData, look: &Look) -> String {
         kept.until.map_or_else(|| "until it is removed by hand".to_owned(), |at| format!("until {}", look.at(at)));
     let most = kept.size_bytes.map(|bytes| format!(", at most {}", size(bytes))).unwrap_or_default();
     let (sources, job) = (kept.sources.join(", "), &kept.job_id);
-    format!("{sources} as before restore {job}{most}, {until} (carelogctl restore --undo {job})")
+    let undo = if kept.can_be_undone { format!(" (carelogctl restore --undo {job})") } else { String::new() };
+    format!("{sources} as before restore {job}{most}, {until}{undo}")
 }
 
 fn running(job: &Job) -> String {

@@ -35,6 +35,7 @@ pub(crate) fn requests() -> Vec<Request> {
             dry_run: false,
             now: true,
             to: false,
+            to_database: Some("clinic_look".into()),
         }),
         Request::Restore(RestoreRequest {
             from: RestoreFrom::Undo(backup()),
@@ -46,6 +47,7 @@ pub(crate) fn requests() -> Vec<Request> {
             dry_run: true,
             now: false,
             to: false,
+            to_database: None,
         }),
         Request::Delete { backup: backup(), description: "a test".into() },
         Request::Jobs(ListJobs { all: false, limit: None }),
@@ -144,6 +146,8 @@ pub(crate) fn report() -> JobReport {
             ],
             kept_until: Some(Time(1_762_353_000_000)),
             is_kept: true,
+            can_be_undone: true,
+            is_unsettled: false,
         }),
     }
 }
@@ -341,6 +345,7 @@ pub(crate) fn status() -> Status {
             sources: vec!["data".into()],
             until: Some(Time(1_762_353_000_000)),
             size_bytes: Some(1024),
+            can_be_undone: true,
         }],
         running: vec![],
         queued: vec![job()],

@@ -105,7 +105,7 @@ impl Catalog {
     /// [`FindError::NotFound`], or another.
     pub fn newest_backup(&self, at: Option<Timestamp>) -> Result<BackupRecord, FindError> {
         let found = self.read(|db| one(db, NEWEST, [at.map_or(i64::MAX, ms)]))?;
-        found.ok_or_else(|| not_found(&at.map_or_else(|| "latest".to_owned(), |at| format!("at or before {at:.0}"))))
+        found.ok_or_else(|| at.map_or_else(|| not_found("latest"), |at| FindError::NoneBefore { at }))
     }
 }
 

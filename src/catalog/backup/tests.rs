@@ -81,7 +81,7 @@ fn the_newest_at_a_time_began_at_or_before_it_and_can_be_restored() {
     assert_eq!(at(time(2)).unwrap(), backup_id(2));
     assert_eq!(at(time(2) - jiff::SignedDuration::from_millis(1)).unwrap(), backup_id(1));
     assert_eq!(at(time(9)).unwrap(), backup_id(2));
-    assert!(matches!(at(time(0)), Err(FindError::NotFound { .. })));
+    assert!(matches!(at(time(0)), Err(FindError::NoneBefore { .. })));
 }
 
 #[test]

@@ -57,6 +57,17 @@ pub struct RestoreSpec {
     /// Restore what is undamaged, and leave the rest as it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+    /// Into this database, which must not exist, instead of the live one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_database: Option<String>,
+}
+
+impl RestoreSpec {
+    /// Whether it writes elsewhere than into the live places.
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        self.to_directory || self.to_database.is_some()
+    }
 }
 
 /// The undoing of a restore.
@@ -124,7 +135,8 @@ impl JobSpec {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Verify(_) | Self::Restore(RestoreSpec { to_directory: true, .. }) => Lane::Read,
+            Self::Verify(_) => Lane::Read,
+            Self::Restore(spec) if spec.is_elsewhere() => Lane::Read,
             Self::Backup(_) | Self::Restore(_) | Self::Prune(_) | Self::Undo(_) => Lane::Write,
         }
     }
@@ -133,7 +145,8 @@ impl JobSpec {
     #[must_use]
     pub const fn default_priority(&self) -> i64 {
         match self {
-            Self::Restore(RestoreSpec { to_directory: false, .. }) | Self::Undo(_) => 100,
+            Self::Restore(spec) if !spec.is_elsewhere() => 100,
+            Self::Undo(_) => 100,
             _ => 0,
         }
     }
@@ -148,8 +161,9 @@ impl JobSpec {
     #[must_use]
     pub const fn is_repeatable(&self) -> bool {
         match self {
-            Self::Backup(_) | Self::Verify(_) | Self::Restore(RestoreSpec { to_directory: true, .. }) => true,
-            Self::Restore(_) | Self::Prune(_) | Self::Undo(_) => false,
+            Self::Backup(_) | Self::Verify(_) => true,
+            Self::Restore(spec) => spec.is_elsewhere(),
+            Self::Prune(_) | Self::Undo(_) => false,
         }
     }
 
@@ -162,7 +176,11 @@ impl JobSpec {
     /// Whether it replaces live data.
     #[must_use]
     pub const fn replaces_live_data(&self) -> bool {
-        matches!(self, Self::Restore(RestoreSpec { to_directory: false, .. }) | Self::Undo(_))
+        match self {
+            Self::Restore(spec) => !spec.is_elsewhere(),
+            Self::Undo(_) => true,
+            Self::Backup(_) | Self::Verify(_) | Self::Prune(_) => false,
+        }
     }
 
     /// What the person who asked wrote down; empty for nothing.
@@ -198,6 +216,9 @@ impl JobSpec {
                 }
                 say("accept_unsaved", spec.accept_unsaved.to_string());
                 say("to_directory", spec.to_directory.to_string());
+                if let Some(database) = &spec.to_database {
+                    say("to_database", database.clone());
+                }
                 if spec.partial {
                     say("partial", spec.partial.to_string());
                 }

@@ -57,19 +57,22 @@ pub struct SourceFacts {
     pub replaced: Option<Replaced>,
     /// What was live, by the safety backup.
     pub before: Option<Amount>,
-    /// What was put in place, by the backup; `None` when only some members were.
+    /// What was put in place, by the backup; `None` when only some members were, or some were damaged.
     pub after: Option<Amount>,
 }
 
 /// How a source was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
-    /// Where its live data is; escaped like the paths of a manifest.
+    /// Where its live data is, of a database its URL; escaped like the paths of a manifest.
     pub live: String,
     /// Where what was replaced was laid aside; escaped too.
     pub aside: String,
     /// Whether entry by entry.
     pub by_entry: bool,
+    /// Whether it is a database, which was renamed.
+    #[serde(default)]
+    pub is_database: bool,
 }
 
 /// How much a source held.
@@ -91,11 +94,11 @@ impl RestoreFacts {
     pub(super) fn of(catalog: &Catalog, state: &State) -> Self {
         let header = &state.header;
         // A backup that the catalog does not know is left out; the job still has its id.
-        let known = |ids: [Option<BackupId>; 2]| -> Vec<BackupRecord> {
-            ids.into_iter().flatten().filter_map(|id| catalog.backup(id).ok()).collect()
+        let known = |ids: Vec<BackupId>| -> Vec<BackupRecord> {
+            ids.into_iter().filter_map(|id| catalog.backup(id).ok()).collect()
         };
-        let backups = known([Some(header.backup), header.second_backup]);
-        let safety_backups = known([header.safety, state.second_safety]);
+        let backups = known([header.backup].into_iter().chain(header.second_backup).collect());
+        let safety_backups = known(state.safety_backups().collect());
         let committed = match &state.ending {
             Some(Ending::Committed(committed)) => Some(committed),
             Some(Ending::Undone) | None => None,
@@ -108,6 +111,7 @@ impl RestoreFacts {
                 live: escaped(&record.live),
                 aside: escaped(&record.aside),
                 by_entry: SwapMethod::is_by_entry(record.method()),
+                is_database: SwapMethod::is_of_database(record.method()),
             });
             let after = from.filter(|_| header.paths.is_empty()).map(Amount::from);
             Some(SourceFacts { name: name.clone(), kind, replaced, before: saved.map(Amount::from), after })
@@ -119,6 +123,13 @@ impl RestoreFacts {
             safety_backups: safety_backups.iter().map(BackupFacts::from).collect(),
             sources: header.sources.iter().filter_map(source).collect(),
             kept_until: committed.map(|committed| committed.keep_until),
+        }
+    }
+
+    /// What of a source is live now is not what the backup says of it: some of it is damaged there.
+    pub(super) fn forget_after(&mut self, name: &SourceName) {
+        for source in self.sources.iter_mut().filter(|source| source.name == *name) {
+            source.after = None;
         }
     }
 

@@ -48,6 +48,11 @@ pub(super) enum Step {
     Started,
     /// The restore has succeeded and will not be taken back.
     Committed(Committed),
+    /// What the swap of this source replaced is as its record has it now.
+    Sealed { record: SwapRecord },
+    /// After the commit it turned out that safety backups hold all that was replaced of these sources too; `backup` if that
+    /// is because it was taken for them.
+    Safe { sources: BTreeSet<SourceName>, backup: Option<BackupId> },
     /// Everything live is as it was before.
     Undone,
     /// What was replaced, or staged in vain, is gone.
@@ -123,6 +128,8 @@ pub(super) struct State {
     pub(super) may_run: bool,
     /// The safety backup that was taken after it was stopped.
     pub(super) second_safety: Option<BackupId>,
+    /// The safety backup that was taken after the commit, of what was replaced.
+    pub(super) third_safety: Option<BackupId>,
     pub(super) ending: Option<Ending>,
     pub(super) discarded: BTreeSet<SourceName>,
     pub(super) is_settled: bool,
@@ -138,6 +145,7 @@ impl State {
             is_stopped: false,
             may_run: false,
             second_safety: None,
+            third_safety: None,
             ending: None,
             discarded: BTreeSet::new(),
             is_settled: false,
@@ -157,11 +165,28 @@ impl State {
             }
             Step::Starting => self.may_run = true,
             Step::Started => self.is_stopped = false,
+            Step::Sealed { record } => {
+                self.swaps
+                    .iter_mut()
+                    .filter(|swap| swap.source == record.source)
+                    .for_each(|swap| *swap = record.clone());
+            }
+            Step::Safe { sources, backup } => {
+                self.third_safety = backup.or(self.third_safety);
+                if let Some(Ending::Committed(committed)) = &mut self.ending {
+                    committed.saved.extend(sources);
+                }
+            }
             Step::Committed(committed) => self.ending = Some(Ending::Committed(committed)),
             Step::Undone => self.ending = Some(Ending::Undone),
             Step::Discarded { source } => drop(self.discarded.insert(source)),
             Step::Settled => self.is_settled = true,
         }
+    }
+
+    /// The safety backups, the first one first.
+    pub(super) fn safety_backups(&self) -> impl DoubleEndedIterator<Item = BackupId> {
+        [self.header.safety, self.second_safety, self.third_safety].into_iter().flatten()
     }
 
     /// The swaps of which what was replaced still lies beside the live data.

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Restores;
+use super::super::archives;
+use super::super::context::Parts;
 use super::journal::{Ending, Journal, State, Step};
+use super::{Restores, undo};
+use crate::catalog::{BackupRecord, Job, JobError, JobFilter};
 use crate::failpoint;
-use crate::model::{BackupId, JobId, SourceName};
+use crate::model::{BackupId, BackupState, JobId, SourceName};
 use crate::source::{StageError, SwapRecord};
 
 /// When what is replaced `now` may be discarded.
@@ -17,10 +20,21 @@ pub(super) fn until(now: Timestamp, keep: Duration) -> Timestamp {
     now.saturating_add(keep).unwrap_or(Timestamp::MAX)
 }
 
+/// Whether the safety backups of a restore still lie in the store: they may have been deleted, or have turned out to be
+/// damaged, and then what was replaced is the only copy.
+pub(super) fn is_saved(parts: &Parts, state: &State) -> bool {
+    state.safety_backups().all(|id| {
+        let is_good =
+            |backup: BackupRecord| backup.state == BackupState::Available && archives::are_present(parts, &backup);
+        parts.catalog.backup(id).is_ok_and(is_good)
+    })
+}
+
 /// Discards what was replaced, where its time is over and a safety backup holds it. Returns what could not be removed.
-pub(super) fn discard_replaced(journal: &mut Journal, now: Timestamp) -> Vec<String> {
+fn discard_replaced(parts: &Parts, journal: &mut Journal) -> Vec<String> {
+    let now = parts.clock.now();
     let Some(Ending::Committed(committed)) = journal.state.ending.clone() else { return Vec::new() };
-    if now < committed.keep_until {
+    if now < committed.keep_until || journal.state.undiscarded().is_empty() || !is_saved(parts, &journal.state) {
         return Vec::new();
     }
     let mut warnings = Vec::new();
@@ -43,6 +57,18 @@ fn discard_and_note(journal: &mut Journal, record: &SwapRecord) -> Option<String
     Some(format!("{source}: what was replaced could not be removed from {aside}: {why}"))
 }
 
+/// Notes the databases that somebody has dropped by hand. A folder may be away only because its disk is.
+fn note_gone(journal: &mut Journal) {
+    for record in journal.state.undiscarded() {
+        let is_gone = record.method().is_of_database()
+            && record.aside_may_be_there()
+            && record.aside_is_there().is_ok_and(|is_there| !is_there);
+        if is_gone && let Err(error) = journal.append(Step::Discarded { source: record.source.clone() }) {
+            tracing::warn!(%error, "that what was replaced of '{}' is gone is not on record", record.source);
+        }
+    }
+}
+
 fn discard(record: &SwapRecord) -> Result<(), StageError> {
     failpoint::pass("restore.discard").map_err(|error| StageError::Io {
         doing: "removing",
@@ -59,23 +85,34 @@ pub struct Kept {
     pub job: JobId,
     /// The sources.
     pub sources: Vec<SourceName>,
-    /// When it may be discarded; `None` for never, because no safety backup holds all of it.
+    /// When it may be discarded; `None` for never, because no safety backup holds all of it, or not any more.
     pub until: Option<Timestamp>,
+    /// Whether the restore can be undone.
+    pub can_be_undone: bool,
     /// The safety backups of it, the first one first.
     pub safety_backups: Vec<BackupId>,
 }
 
 impl Kept {
-    fn of(state: &State) -> Option<Self> {
+    fn of(parts: &Parts, jobs: &[Job], state: &State) -> Option<Self> {
         let Some(Ending::Committed(committed)) = state.ending.as_ref().filter(|_| state.is_settled) else {
             return None;
         };
-        let is_there = |record: &SwapRecord| record.aside.symlink_metadata().is_ok();
-        let sources: Vec<SourceName> =
-            state.undiscarded().into_iter().filter(is_there).map(|record| record.source).collect();
-        let until = sources.iter().all(|name| committed.saved.contains(name)).then_some(committed.keep_until);
-        let safety_backups = [state.header.safety, state.second_safety].into_iter().flatten().collect();
-        (!sources.is_empty()).then_some(Self { job: state.header.job, sources, until, safety_backups })
+        let sources: Vec<SourceName> = state
+            .undiscarded()
+            .into_iter()
+            .filter(SwapRecord::aside_may_be_there)
+            .map(|record| record.source)
+            .collect();
+        if sources.is_empty() {
+            return None;
+        }
+        let is_in_store = is_saved(parts, state);
+        let is_saved = is_in_store && sources.iter().all(|name| committed.saved.contains(name));
+        let until = is_saved.then_some(committed.keep_until);
+        let can_be_undone = is_in_store && undo::is_undoable(parts, jobs, state);
+        let safety_backups = state.safety_backups().collect();
+        Some(Self { job: state.header.job, sources, until, can_be_undone, safety_backups })
     }
 }
 
@@ -83,17 +120,22 @@ impl Restores {
     /// What restores replaced and still lies beside the live data, the newest restore first.
     ///
     /// # Errors
-    /// A journal cannot be read.
-    pub fn kept(&self) -> std::io::Result<Vec<Kept>> {
-        Ok(self.journals()?.iter().rev().filter_map(|journal| Kept::of(&journal.state)).collect())
+    /// A journal or the catalog cannot be read.
+    pub fn kept(&self, parts: &Parts) -> Result<Vec<Kept>, JobError> {
+        let journals = self.journals()?;
+        if journals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs = parts.catalog.list_jobs(&JobFilter::default())?;
+        Ok(journals.iter().rev().filter_map(|journal| Kept::of(parts, &jobs, &journal.state)).collect())
     }
 
     /// Ends a restore: discards what need not be kept and closes the journal. Returns warnings.
-    pub(super) fn settle(&self, journal: &mut Journal, now: Timestamp) -> Vec<String> {
+    pub(super) fn settle(&self, parts: &Parts, journal: &mut Journal) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(Ending::Committed(committed)) = journal.state.ending.clone() {
             for record in journal.state.undiscarded() {
-                if !committed.saved.contains(&record.source) && record.aside.symlink_metadata().is_ok() {
+                if !committed.saved.contains(&record.source) && record.aside_may_be_there() {
                     warnings.push(format!(
                         "{}: the safety backup does not hold all that was replaced, so it was kept: {}",
                         record.source,
@@ -103,7 +145,7 @@ impl Restores {
             }
             warnings.extend(journal.state.header.undoes.into_iter().flat_map(|undone| self.discard_undone(undone)));
         }
-        warnings.extend(discard_replaced(journal, now));
+        warnings.extend(discard_replaced(parts, journal));
         if let Err(error) = journal.append(Step::Settled) {
             warnings.push(format!("the restore's journal could not be closed, which the next start does: {error}"));
         }
@@ -128,7 +170,7 @@ impl Restores {
 
     /// Discards what was kept long enough, and removes journals that have nothing more to tell, but for the one of
     /// `running`: its job's end is not recorded yet. Only one at a time, and not while a restore runs.
-    pub fn discard_expired(&self, now: Timestamp, running: Option<JobId>) {
+    pub fn discard_expired(&self, parts: &Parts, running: Option<JobId>) {
         let journals = self.journals().unwrap_or_else(|error| {
             tracing::warn!(%error, "the journals of earlier restores cannot be read");
             Vec::new()
@@ -137,7 +179,8 @@ impl Restores {
             if !journal.state.is_settled || Some(journal.state.header.job) == running {
                 continue;
             }
-            for warning in discard_replaced(&mut journal, now) {
+            note_gone(&mut journal);
+            for warning in discard_replaced(parts, &mut journal) {
                 tracing::warn!(job_id = %journal.state.header.job, "{warning}");
             }
             if matches!(journal.state.ending, Some(Ending::Undone)) || journal.state.undiscarded().is_empty() {

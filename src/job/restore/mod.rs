@@ -14,6 +14,7 @@ mod kept;
 mod open;
 mod plan;
 mod recover;
+mod replaced;
 mod restores;
 mod room;
 mod safety;
@@ -24,7 +25,7 @@ use std::collections::BTreeSet;
 
 pub use facts::{Amount, BackupFacts, Replaced, RestoreFacts, SourceFacts};
 pub use kept::Kept;
-pub(super) use open::{open_backup, selected_members};
+pub(super) use open::{open_backup, selected_members, size_of};
 pub use plan::RestorePlan;
 pub use recover::Recovered;
 pub use restores::{Restores, Trouble, Unsettled};
@@ -58,10 +59,11 @@ fn replace(
     accept_unsaved: bool,
 ) -> Result<JobOutcome, JobError> {
     cx.begin_phase("plan")?;
+    // First what no option helps with.
+    let plans = restoring.plan(cx.progress)?;
     let unsaved = restoring.unsaved();
     require_accepted(&unsaved, accept_unsaved)?;
     let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
-    let plans = restoring.plan(cx.progress)?;
     Room::of(&plans, &unsaved).require()?;
     let settings = &cx.parts.settings;
     Application { hooks: &settings.hooks, restores: &cx.parts.restores, progress: cx.progress }.check()?;

@@ -1,18 +1,21 @@
 //! What is put in place, and the live data that cannot be saved first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::archives;
 use super::super::context::{JobContext, Parts};
 use super::super::failure::failure;
+use super::super::verify::note_damage;
 use crate::archive::escape::{escape, unescape};
 use crate::archive::verify::{Depth, verify};
-use crate::archive::{ArchiveReader, EntryKind};
+use crate::archive::{ArchiveReader, EntryKind, SourceMetadata};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
 use crate::progress::Progress;
-use crate::source::{KeptData, SafetyBackup, Source, SourcePlan, StageError, StageRequest, Staged, Wanted};
+use crate::source::{
+    KeptData, SafetyBackup, Source, SourceError, SourcePlan, StageError, StageRequest, Staged, Wanted, shown,
+};
 use crate::store::Lease;
 
 /// What is to be put in place, open.
@@ -74,6 +77,7 @@ impl Restoring {
         let report = verify(archive, self.record.sha256, depth, cx.progress)?;
         self.was_read_wholly = report.is_sound();
         let Some(first) = report.damage.first() else { return Ok(()) };
+        note_damage(cx, &self.record, first)?;
         if self.partial {
             self.damage.extend(report.damage.iter().map(|what| format!("{}: {what}", self.record.filename)));
             return Ok(());
@@ -82,10 +86,19 @@ impl Restoring {
             Some(path) => format!("; it hurts {} files, first: {path}", report.hurt_count),
             None => String::new(),
         };
-        let message = format!("{} is damaged: {first}{hurt}", self.record.filename);
-        let hint = "nothing was changed; choose another backup (`carelogctl list`), or restore what is undamaged of it \
-                    with --partial";
-        Err(failure(ErrorCode::Corruption, message, hint))
+        Err(self.is_damaged(&format!("{first}{hurt}")))
+    }
+
+    /// By its id, because what is damaged is not `latest` any more.
+    fn is_damaged(&self, what: &str) -> JobError {
+        let what = what.strip_prefix("damaged: ").unwrap_or(what);
+        let message = format!("{} is damaged: {what}", self.record.filename);
+        let hint = format!(
+            "nothing was changed; choose another backup (`carelogctl list`), or restore what is undamaged of this one: \
+             `carelogctl restore {} --partial`",
+            self.record.id
+        );
+        failure(ErrorCode::Corruption, message, &hint)
     }
 
     /// What it would do to each source. A partial restore leaves a source out of which nothing can be told or had.
@@ -102,6 +115,7 @@ impl Restoring {
                     let name = replacement.source.name();
                     self.damage.push(format!("left as it is: source '{name}': {}", error.message));
                 }
+                Err(error) if error.code == ErrorCode::Corruption => return Err(self.is_damaged(&error.message)),
                 Err(error) => return Err(error),
             }
         }
@@ -118,9 +132,18 @@ impl Restoring {
 
     /// Files and bytes that are restored, which need not be all that the backup holds.
     pub(super) fn size(&self) -> Result<(u64, u64), JobError> {
+        self.sum(Replacement::size)
+    }
+
+    /// The same without the members of `lost`, which were damaged.
+    pub(super) fn size_without(&self, lost: &BTreeSet<String>) -> Result<(u64, u64), JobError> {
+        self.sum(|replacement| replacement.size_without(lost))
+    }
+
+    fn sum(&self, of: impl Fn(&Replacement) -> Result<(u64, u64), JobError>) -> Result<(u64, u64), JobError> {
         let mut size = (0_u64, 0_u64);
         for replacement in &self.replacements {
-            let (files, bytes) = replacement.size()?;
+            let (files, bytes) = of(replacement)?;
             // What an archive says of itself may be any number.
             size = (size.0.saturating_add(files), size.1.saturating_add(bytes));
         }
@@ -148,7 +171,7 @@ impl Replacement {
     fn plan(&self, progress: &Progress) -> Result<SourcePlan, JobError> {
         // What is brought back need not be there under the paths that were restored.
         let paths = if self.kept.is_some() { &[] } else { &self.paths[..] };
-        Ok(self.source.plan(&self.archive, paths, progress)?)
+        self.source.plan(&self.archive, paths, progress).map_err(|error| self.plan_error(error))
     }
 
     /// Lays it out beside the live data.
@@ -174,16 +197,49 @@ impl Replacement {
             let held = self.archive.restore_point().sources.iter().find(|held| held.name == *self.source.name());
             return Ok(held.map_or((0, 0), |held| (held.files, held.size_bytes)));
         }
-        let member = self.source.metadata().member();
-        let wanted = Wanted::named(member.as_bytes(), &self.paths);
-        let mut size = (0_u64, 0_u64);
-        for entry in wanted.entries(&self.archive) {
-            if let EntryKind::File(content) = entry?.kind {
+        self.size_without(&BTreeSet::new())
+    }
+
+    fn size_without(&self, lost: &BTreeSet<String>) -> Result<(u64, u64), JobError> {
+        size_of(&self.archive, &self.source.metadata(), &self.paths, lost)
+    }
+
+    fn plan_error(&self, error: StageError) -> JobError {
+        let is_of_live_data = matches!(error, StageError::Source(_));
+        let is_something_else = matches!(error, StageError::Source(SourceError::WrongType { .. }));
+        let error = JobError::from(error);
+        if !is_of_live_data || error.code != ErrorCode::Failed {
+            return error;
+        }
+        let hint = format!(
+            "nothing was changed; make {} what the configuration says, or restore with --to DIR",
+            self.source.metadata().location
+        );
+        // What is not of the kind that was saved cannot be replaced safely, whatever is accepted.
+        let code = if is_something_else { ErrorCode::Refused } else { error.code };
+        JobError { code, hint, ..error }
+    }
+}
+
+/// Files and bytes of the members `paths`, or of all where there are none, without those that are `lost`.
+pub(in crate::job) fn size_of(
+    archive: &ArchiveReader,
+    source: &SourceMetadata,
+    paths: &[Vec<u8>],
+    lost: &BTreeSet<String>,
+) -> Result<(u64, u64), JobError> {
+    let mut size = (0_u64, 0_u64);
+    for member in source.members() {
+        for entry in Wanted::named(member.as_bytes(), paths).entries(archive) {
+            let entry = entry?;
+            if let EntryKind::File(content) = &entry.kind
+                && (lost.is_empty() || !lost.contains(&shown(&entry.path)))
+            {
                 size = (size.0 + 1, size.1.saturating_add(content.size));
             }
         }
-        Ok(size)
     }
+    Ok(size)
 }
 
 /// Opens a backup with all that it needs, and keeps it from being removed meanwhile. For a partial restore what it needs
@@ -233,18 +289,24 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
         let mut found = None;
         for path in std::iter::once(literal).chain(shown) {
             for source in &archive.restore_point().metadata.sources {
-                match Wanted::find(archive, source.member().as_bytes(), std::slice::from_ref(&path)) {
-                    Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
-                    Err(StageError::NoSuchMember { .. }) => {}
-                    Err(error) => return Err(error.into()),
+                for member in source.members() {
+                    match Wanted::find(archive, member.as_bytes(), std::slice::from_ref(&path)) {
+                        Ok(_) => found = found.or_else(|| Some((source.name.clone(), path.clone()))),
+                        Err(StageError::NoSuchMember { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
         }
         let Some((name, path)) = found else {
             let message = format!("the backup does not hold '{path}'");
-            let hint =
-                "`carelogd extract ARCHIVE --list` shows what it holds; a JSON file is restored whole or not at all";
-            return Err(failure(ErrorCode::NotFound, message, hint));
+            let members: Vec<_> = archive.restore_point().metadata.sources.iter().map(SourceMetadata::member).collect();
+            let hint = format!(
+                "a path begins like the backup's {}; `carelogd extract ARCHIVE --list` shows all that it holds; JSON files \
+                 and databases are restored whole or not at all",
+                members.join(", ")
+            );
+            return Err(failure(ErrorCode::NotFound, message, &hint));
         };
         members.entry(name).or_default().push(path);
     }
@@ -254,9 +316,13 @@ fn members(archive: &ArchiveReader, paths: &[String]) -> Result<BTreeMap<SourceN
 /// Those of `paths` that lie in the source `name`, whether the archive holds them or not.
 pub(super) fn paths_of(name: &SourceName, archive: &ArchiveReader, paths: &[String]) -> Members {
     let held = archive.restore_point().metadata.sources.iter().find(|source| source.name == *name);
-    let member = held.map(|source| source.member().into_bytes()).unwrap_or_default();
-    let root = member.strip_suffix(b"/").unwrap_or(&member);
-    let is_within = |path: &Vec<u8>| path == root || path.starts_with(&member);
+    let members = held.map(SourceMetadata::members).unwrap_or_default();
+    let is_within = |path: &Vec<u8>| {
+        members.iter().any(|member| {
+            let root = member.strip_suffix('/').unwrap_or(member);
+            path == root.as_bytes() || path.starts_with(member.as_bytes())
+        })
+    };
     paths.iter().filter_map(|path| unescape(path)).filter(is_within).collect()
 }
 

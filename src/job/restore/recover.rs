@@ -6,12 +6,12 @@
 use serde_json::json;
 
 use super::super::context::Parts;
-use super::Restores;
 use super::application::Application;
 use super::facts::RestoreFacts;
 use super::journal::{Ending, Journal, Step};
 use super::restores::{HOW_TO_SETTLE, Unsettled};
 use super::transaction::put_back;
+use super::{Restores, replaced};
 use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
 use crate::model::{ErrorCode, JobId, JobState, SourceName};
@@ -115,7 +115,9 @@ impl Restores {
             if let Err(error) = application.after_restore(journal, JobState::Succeeded) {
                 tracing::warn!(job_id = %journal.state.header.job, "{error}");
             }
-            for warning in self.settle(journal, parts.clock.now()) {
+            let mut warnings = replaced::look_again(parts, journal);
+            warnings.extend(self.settle(parts, journal));
+            for warning in warnings {
                 tracing::warn!(job_id = %journal.state.header.job, "{warning}");
             }
             return Ok(());

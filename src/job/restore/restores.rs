@@ -69,6 +69,10 @@ impl fmt::Display for Trouble {
 /// What to do about a [`Trouble`].
 pub(super) const HOW_TO_SETTLE: &str = "remove the cause, then restart carelogd: it tries again";
 
+/// What to do about an application that was not started again.
+pub(super) const HOW_TO_START: &str =
+    "run the hook by hand to see why; when it works, restart carelogd: it starts the application and settles the rest";
+
 impl Restores {
     /// Those of the state folder `state_dir`. Touches nothing yet.
     #[must_use]

@@ -9,7 +9,7 @@ use super::super::failure::failure;
 use crate::catalog::JobError;
 use crate::fsio;
 use crate::model::{ErrorCode, SourceName};
-use crate::source::SourcePlan;
+use crate::source::{SourcePlan, SwapMethod};
 
 /// How much is needed where it is scarcest, and how much there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Room {
     pub(super) fn of(plans: &[SourcePlan], unsaved: &BTreeSet<SourceName>) -> Self {
         let mut devices: BTreeMap<Option<u64>, Self> = BTreeMap::new();
         for plan in plans {
-            let place = staging_place(plan);
+            let Some(place) = staging_place(plan) else { continue };
             let room = devices.entry(fsio::device_of(place).ok()).or_default();
             let needed = match unsaved.contains(&plan.name) {
                 true => plan.bytes,
@@ -61,10 +61,14 @@ impl Room {
     }
 }
 
-/// The folder on whose file system the plan lays its data out.
-fn staging_place(plan: &SourcePlan) -> &Path {
+/// The folder on whose file system the plan lays its data out, if it can be looked at from here.
+fn staging_place(plan: &SourcePlan) -> Option<&Path> {
     let live = plan.destination.as_path();
-    if plan.method.is_by_entry() { live } else { live.parent().unwrap_or(live) }
+    match plan.method {
+        SwapMethod::RenameDatabase => plan.staged_in.as_deref(),
+        method if method.is_by_entry() => Some(live),
+        _ => Some(live.parent().unwrap_or(live)),
+    }
 }
 
 #[cfg(test)]

@@ -61,13 +61,32 @@ impl Safety {
     /// Saves again what changed until the application was stopped, on top of the first safety backup.
     pub(super) fn join(&mut self, cx: &JobContext<'_>, changed: &[Arc<dyn Source>]) -> Result<BackupId, JobError> {
         let description = "what changed between the safety backup of a restore and the stop of the application";
-        let first = self.backup.as_ref().map(|backup| backup.archive.id());
-        let taken = save(cx, changed, description, first.map_or(BuildOn::Nothing, BuildOn::Only))?;
+        let taken = save(cx, changed, description, on_the_first(cx))?;
         let whole = whole_sources(&taken.record);
         self.whole.retain(|name| whole.contains(name) || changed.iter().all(|source| source.name() != name));
         self.warnings.extend(taken.warnings);
         Ok(taken.record.id)
     }
+}
+
+/// A safety backup of what was replaced.
+pub(super) struct SavedReplaced {
+    pub(super) backup: BackupId,
+    /// The sources that it holds without anything missing.
+    pub(super) whole: BTreeSet<SourceName>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Saves what was replaced from where it is kept.
+pub(super) fn save_replaced(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<SavedReplaced, JobError> {
+    let description = "what a restore replaced and had been written to after its safety backup began";
+    let Taken { record, warnings } = save(cx, sources, description, on_the_first(cx))?;
+    Ok(SavedReplaced { backup: record.id, whole: whole_sources(&record), warnings })
+}
+
+/// On top of the safety backup that this job took first.
+fn on_the_first(cx: &JobContext<'_>) -> BuildOn {
+    cx.safety_backup().map_or(BuildOn::Nothing, BuildOn::Only)
 }
 
 /// Takes a safety backup and enters it in the catalog at once, so that it outlives whatever follows.

@@ -1,5 +1,6 @@
 //! The part of a restore that is all or nothing: from the first byte beside the live data to the commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::context::JobContext;
@@ -9,10 +10,10 @@ use super::Restores;
 use super::application::Application;
 use super::facts::RestoreFacts;
 use super::journal::{Committed, Journal, Step};
-use super::kept;
 use super::open::Restoring;
-use super::restores::{HOW_TO_SETTLE, Unsettled};
+use super::restores::{HOW_TO_SETTLE, HOW_TO_START, Unsettled};
 use super::safety::Safety;
+use super::{kept, replaced};
 use crate::catalog::{JobError, JobOutcome};
 use crate::failpoint;
 use crate::model::{ErrorCode, JobState, SourceName};
@@ -62,11 +63,25 @@ impl<'a> Transaction<'a> {
             self.staged.push((name.clone(), replacement.stage(self.cx, self.safety.of(name), self.restoring.partial)?));
             failpoint::pass("restore.staged")?;
         }
+        self.note_what_is_restored()?;
         self.cx.begin_phase("validate")?;
         for (_, staged) in &mut self.staged {
             staged.validate(self.cx.progress)?;
         }
         failpoint::pass("restore.validated")?;
+        Ok(())
+    }
+
+    /// What is damaged in the backup, and so stays as it is, is not restored.
+    fn note_what_is_restored(&self) -> Result<(), JobError> {
+        let damaged = self.staged.iter().flat_map(|(_, staged)| staged.damaged());
+        let lost: BTreeSet<String> = damaged.map(|damage| damage.member.clone()).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let (files, bytes) = self.restoring.size_without(&lost)?;
+        self.cx.note("files", files);
+        self.cx.note("bytes", bytes);
         Ok(())
     }
 
@@ -135,8 +150,16 @@ impl<'a> Transaction<'a> {
             failpoint::pass("restore.probed")?;
         }
         let keep_until = kept::until(self.cx.parts.clock.now(), self.cx.parts.settings.keep_replaced);
-        self.journal.append(Step::Committed(Committed { keep_until, saved: self.safety.whole.clone() }))?;
+        self.journal.append(Step::Committed(Committed { keep_until, saved: self.saved() }))?;
         Ok(())
+    }
+
+    /// The sources that a safety backup is known to hold wholly. Of a database that is known later.
+    fn saved(&self) -> BTreeSet<SourceName> {
+        let is_of_database = |name: &&SourceName| {
+            self.journal.state.swaps.iter().any(|swap| swap.source == **name && swap.method().is_of_database())
+        };
+        self.safety.whole.iter().filter(|name| !is_of_database(name)).cloned().collect()
     }
 
     fn compare(&mut self) -> Result<(), JobError> {
@@ -169,7 +192,9 @@ impl<'a> Transaction<'a> {
         if let Err(error) = self.application(&shielded).after_restore(&self.journal, JobState::Succeeded) {
             warnings.push(error.to_string());
         }
-        warnings.extend(self.restores().settle(&mut self.journal, self.cx.parts.clock.now()));
+        warnings.extend(replaced::save(self.cx, &mut self.journal));
+        self.note_facts();
+        warnings.extend(self.restores().settle(self.cx.parts, &mut self.journal));
         let (backup_id, safety_backup_id) = (self.cx.restored_backup(), self.cx.safety_backup());
         JobOutcome { backup_id, safety_backup_id, ..JobOutcome::done(warnings) }
     }
@@ -179,6 +204,7 @@ impl<'a> Transaction<'a> {
     fn take_back(&mut self, error: JobError) -> JobError {
         self.begin_phase("take back");
         let shielded = self.shielded.clone();
+        let JobError { code, message: why, mut hint } = error;
         let mut also = Vec::new();
         if !self.journal.state.swaps.is_empty() && self.journal.state.may_run {
             // What it writes from now on would be lost.
@@ -189,8 +215,7 @@ impl<'a> Transaction<'a> {
         if !stuck.is_empty() {
             let what = stuck.join("; ");
             self.restores().note_trouble(self.cx.job.id, Unsettled::Data, &what);
-            let message = format!("{}; {what}", error.message);
-            return JobError { message, hint: HOW_TO_SETTLE.to_owned(), ..error };
+            return JobError { code, message: format!("{why}; {what}"), hint: HOW_TO_SETTLE.to_owned() };
         }
         if let Err(error) = self.journal.append(Step::Undone) {
             // The next start comes to the same end from what is live.
@@ -199,13 +224,17 @@ impl<'a> Transaction<'a> {
         if let Err(error) = self.application(&shielded).start(&mut self.journal, JobState::Failed) {
             let what = format!("everything live is as it was, but the application was not started: {}", error.message);
             self.restores().note_trouble(self.cx.job.id, Unsettled::Application, &what);
-            also.push(what);
+            also.push(match error.message == why {
+                true => "everything live is as it was, but the application was not started again".to_owned(),
+                false => what,
+            });
+            hint = HOW_TO_START.to_owned();
         }
         if let Err(error) = self.restores().lift_marker() {
             also.push(marker_stays(&error));
         }
-        let message = std::iter::once(error.message.as_str()).chain(also.iter().map(String::as_str));
-        JobError { message: message.collect::<Vec<_>>().join("; "), ..error }
+        let message = std::iter::once(why.as_str()).chain(also.iter().map(String::as_str));
+        JobError { code, message: message.collect::<Vec<_>>().join("; "), hint }
     }
 
     /// Removes what was staged, once everything live is as it was. Returns the error with what became of it.
@@ -236,7 +265,17 @@ impl<'a> Transaction<'a> {
     /// Removes what lies beside the live data. Returns what is left.
     fn discard(&mut self) -> Vec<String> {
         let mut left = Vec::new();
-        for (name, staged) in std::mem::take(&mut self.staged) {
+        let staged = std::mem::take(&mut self.staged);
+        // One that failed to be staged may have left something too, or nothing whose removal is durable.
+        let has_failed = |name: &SourceName| staged.iter().all(|(other, _)| other != name);
+        for source in self.restoring.replacements.iter().map(|replacement| &replacement.source) {
+            if has_failed(source.name())
+                && let Err(error) = source.sweep_staging(self.cx.job.id)
+            {
+                left.push(format!("remains of the restore of the source '{}' lie beside it: {error}", source.name()));
+            }
+        }
+        for (name, staged) in staged {
             let aside = staged.aside();
             let discarded = match self.journal.state.swaps.iter().find(|record| record.source == name) {
                 Some(record) => record.discard_aside(),
@@ -251,7 +290,10 @@ impl<'a> Transaction<'a> {
 
     /// For the incident log.
     fn note_facts(&self) {
-        let facts = RestoreFacts::of(&self.cx.parts.catalog, &self.journal.state);
+        let mut facts = RestoreFacts::of(&self.cx.parts.catalog, &self.journal.state);
+        for (name, _) in self.staged.iter().filter(|(_, staged)| !staged.damaged().is_empty()) {
+            facts.forget_after(name);
+        }
         self.cx.note(RestoreFacts::NOTE, facts.to_note());
     }
 

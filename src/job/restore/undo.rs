@@ -15,7 +15,7 @@ use super::journal::{Committed, Ending, Header, State};
 use super::open::{Replacement, Restoring};
 use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
-use crate::catalog::{BackupRecord, Job, JobError, JobFilter, JobOutcome, UndoSpec};
+use crate::catalog::{BackupRecord, Job, JobError, JobFilter, JobOutcome, JobSpec, UndoSpec};
 use crate::model::{BackupId, ErrorCode, JobState, SourceName};
 use crate::source::{KeptData, RecordedSwap, SwapRecord};
 
@@ -51,29 +51,16 @@ impl Undoing {
         let job = parts.catalog.job(spec.restore)?;
         require_committed(&job)?;
         let state = parts.restores.state_of(job.id)?;
-        let safety = job.outcome.as_ref().and_then(|outcome| outcome.safety_backup_id);
-        require_newest(parts, &job, state.as_ref())?;
-        let Some((state, Committed { saved, .. })) = state.and_then(kept_wholly) else {
-            let message = format!("what job {} replaced is not kept any more", job.id);
-            return Err(failure(ErrorCode::Refused, message, &restore_instead(safety)));
-        };
-        if let Some(record) = state.swaps.iter().find(|record| !replaced_something(record)) {
-            let message =
-                format!("nothing was there before job {} put the source '{}' in place", job.id, record.source);
-            let hint = format!("move {} away by hand if that is what is wanted", record.live.display());
-            return Err(failure(ErrorCode::Refused, message, &hint));
-        }
-        if let Some(record) = state.swaps.iter().find(|record| !saved.contains(&record.source)) {
-            let (source, aside) = (&record.source, record.aside.display());
-            let message = format!("no safety backup holds all that job {} replaced of the source '{source}'", job.id);
-            let hint = format!("it lies at {aside}; look at it and put it back by hand");
-            return Err(failure(ErrorCode::Refused, message, &hint));
-        }
+        let jobs = parts.catalog.list_jobs(&JobFilter::default())?;
+        require_newest(parts, &jobs, &job, state.as_ref())?;
+        let state = require_kept(&job, state, Look::Close)?;
         let mut backups = Backups::default();
-        for id in [state.header.safety, state.second_safety].into_iter().flatten() {
+        for id in state.safety_backups() {
             backups.open(parts, id).map_err(|error| {
                 let message = format!("the safety backup of job {} cannot be used: {}", job.id, error.message);
-                JobError { message, ..error }
+                let asides: Vec<String> = state.swaps.iter().map(|record| record.aside.display().to_string()).collect();
+                let hint = format!("what was replaced lies at {}; put it back by hand", asides.join(", "));
+                JobError { message, hint, ..error }
             })?;
         }
         let replacements =
@@ -93,7 +80,7 @@ impl Undoing {
                 was_read_wholly: false,
                 _leases: leases,
             },
-            second_backup: state.second_safety,
+            second_backup: state.third_safety.or(state.second_safety),
             paths: state.header.paths,
         })
     }
@@ -142,12 +129,20 @@ impl Backups {
             let hint = format!("what was replaced lies at {}", record.aside.display());
             return Err(failure(ErrorCode::NotFound, message, &hint));
         };
+        let database = match &record.swap {
+            RecordedSwap::RenameDatabase(swap) => Some(swap.clone()),
+            _ => None,
+        };
+        let is_saved = match &state.ending {
+            Some(Ending::Committed(committed)) => committed.saved.contains(name),
+            Some(Ending::Undone) | None => false,
+        };
         let since = state.swapped_at.unwrap_or(Timestamp::MIN);
         Ok(Replacement {
             source: Arc::clone(source),
             archive: Arc::clone(archive),
             paths: super::open::paths_of(name, archive, &state.header.paths),
-            kept: Some(KeptData { path: record.aside.clone(), since }),
+            kept: Some(KeptData { path: record.aside.clone(), since, database, is_saved }),
         })
     }
 }
@@ -171,24 +166,80 @@ fn require_committed(job: &Job) -> Result<(), JobError> {
     }
 }
 
+/// How closely to look at what was kept.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    /// Without asking a database server, which may take its time.
+    Cheap,
+    /// As is needed before it is used.
+    Close,
+}
+
+/// Whether the restore with this journal can be undone, as far as that can be said without reading a backup. `jobs` are
+/// all that the catalog knows.
+pub(super) fn is_undoable(parts: &Parts, jobs: &[Job], state: &State) -> bool {
+    let Some(job) = jobs.iter().find(|job| job.id == state.header.job) else { return false };
+    let is_configured =
+        |record: &SwapRecord| parts.source(&record.source).is_some_and(|source| source.kind() == record.kind);
+    require_committed(job).is_ok()
+        && require_newest(parts, jobs, job, Some(state)).is_ok()
+        && require_kept(job, Some(state.clone()), Look::Cheap).is_ok_and(|state| state.swaps.iter().all(is_configured))
+}
+
+/// Refuses when not all that was replaced lies beside the live data, or not all of it in a safety backup.
+fn require_kept(job: &Job, state: Option<State>, look: Look) -> Result<State, JobError> {
+    let kept = state.map(|state| kept_wholly(state, look)).transpose()?.flatten();
+    let Some((state, Committed { saved, .. })) = kept else {
+        let message = format!("what job {} replaced is not kept any more", job.id);
+        return Err(failure(ErrorCode::Refused, message, &restore_instead(safety_of(job))));
+    };
+    if let Some(record) = state.swaps.iter().find(|record| !record.replaces_something()) {
+        let message = format!("nothing was there before job {} put the source '{}' in place", job.id, record.source);
+        let hint = format!("move {} away by hand if that is what is wanted", record.live.display());
+        return Err(failure(ErrorCode::Refused, message, &hint));
+    }
+    for record in state.swaps.iter().filter(|record| !saved.contains(&record.source)) {
+        // What is put back as it is need not be saved.
+        let is_as_sealed = match look {
+            Look::Cheap => record.method().is_of_database(),
+            Look::Close => record.is_as_sealed()?,
+        };
+        if is_as_sealed {
+            continue;
+        }
+        let (source, aside) = (&record.source, record.aside.display());
+        let message = format!("no safety backup holds all that job {} replaced of the source '{source}'", job.id);
+        let hint = format!("it lies at {aside}; look at it and put it back by hand");
+        return Err(failure(ErrorCode::Refused, message, &hint));
+    }
+    Ok(state)
+}
+
 /// Refuses when one of the sources was replaced again since: its owner would be surprised by what comes back.
-fn require_newest(parts: &Parts, job: &Job, state: Option<&State>) -> Result<(), JobError> {
+fn require_newest(parts: &Parts, jobs: &[Job], job: &Job, state: Option<&State>) -> Result<(), JobError> {
     let ours = state.map(|state| state.header.sources.clone()).unwrap_or_default();
-    let newer = parts.catalog.list_jobs(&JobFilter::default())?.into_iter().find(|other| {
+    // By their order in the catalog, the newest first: the clock may have been set back in between.
+    let newer = jobs.iter().take_while(|other| other.id != job.id).find(|other| {
         let is_done = matches!(other.state, JobState::Succeeded | JobState::Warned);
-        let is_later = other.started_at > job.started_at && other.id != job.id;
-        is_done && is_later && other.spec.replaces_live_data() && overlap(&ours, &replaced_by(parts, other))
+        is_done && other.spec.replaces_live_data() && overlap(&ours, &replaced_by(parts, other))
     });
     let Some(newer) = newer else { return Ok(()) };
-    let message = match &newer.spec {
-        crate::catalog::JobSpec::Undo(spec) if spec.restore == job.id => {
-            format!("job {} was undone already, by job {}", job.id, newer.id)
+    let (message, hint) = match &newer.spec {
+        JobSpec::Undo(spec) if spec.restore == job.id => {
+            let message = format!("job {} was undone already, by job {}", job.id, newer.id);
+            (message, format!("to take that back in turn: `carelogctl restore --undo {}`", newer.id))
         }
-        _ => format!("job {} has replaced the same since", newer.id),
+        _ => {
+            let message = format!("job {} has replaced the same since", newer.id);
+            let instead = restore_instead(safety_of(job));
+            (message, format!("undo that first (`carelogctl restore --undo {}`), or {instead}", newer.id))
+        }
     };
-    let safety = job.outcome.as_ref().and_then(|outcome| outcome.safety_backup_id);
-    let hint = format!("undo that first (`carelogctl restore --undo {}`), or {}", newer.id, restore_instead(safety));
     Err(failure(ErrorCode::Refused, message, &hint))
+}
+
+fn safety_of(job: &Job) -> Option<BackupId> {
+    job.outcome.as_ref()?.safety_backup_id
 }
 
 /// The sources that a restore replaced; empty when that is not known any more.
@@ -197,7 +248,7 @@ fn replaced_by(parts: &Parts, job: &Job) -> Vec<SourceName> {
         return state.header.sources;
     }
     match &job.spec {
-        crate::catalog::JobSpec::Restore(spec) => spec.sources.clone(),
+        JobSpec::Restore(spec) => spec.sources.clone(),
         _ => Vec::new(),
     }
 }
@@ -208,18 +259,21 @@ fn overlap(one: &[SourceName], other: &[SourceName]) -> bool {
 }
 
 /// If all that was replaced still lies beside the live data.
-fn kept_wholly(state: State) -> Option<(State, Committed)> {
-    let Some(Ending::Committed(committed)) = state.ending.clone() else { return None };
-    let is_there = |record: &SwapRecord| !replaced_something(record) || record.aside.symlink_metadata().is_ok();
-    let is_kept = state.is_settled && state.discarded.is_empty() && state.swaps.iter().all(is_there);
-    (is_kept && !state.swaps.is_empty()).then_some((state, committed))
-}
-
-fn replaced_something(record: &SwapRecord) -> bool {
-    match &record.swap {
-        RecordedSwap::ExchangeRoot(swap) | RecordedSwap::RenameRoot(swap) => swap.old.is_some(),
-        RecordedSwap::ExchangeEntries(_) | RecordedSwap::RenameEntries(_) => true,
+fn kept_wholly(state: State, look: Look) -> Result<Option<(State, Committed)>, JobError> {
+    let Some(Ending::Committed(committed)) = state.ending.clone() else { return Ok(None) };
+    if !state.is_settled || !state.discarded.is_empty() || state.swaps.is_empty() {
+        return Ok(None);
     }
+    for record in state.swaps.iter().filter(|record| record.replaces_something()) {
+        let is_there = match look {
+            Look::Cheap => record.aside_may_be_there(),
+            Look::Close => record.aside_is_there()?,
+        };
+        if !is_there {
+            return Ok(None);
+        }
+    }
+    Ok(Some((state, committed)))
 }
 
 fn restore_instead(safety: Option<BackupId>) -> String {

@@ -23,7 +23,7 @@ impl Server {
             source: request.source.as_deref().map(source_name).transpose()?,
             class: request.class.map(wire::from_class),
             since: moment(&request.since)?,
-            until: moment(&request.until)?,
+            until: request.until.as_deref().map(|text| time::parse_end(text, now, &zone)).transpose()?,
             all: request.all,
         };
         let catalog = &self.parts().catalog;

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::backups::too_long;
 use crate::catalog::JobFilter;
+use crate::job::{Trouble, Unsettled};
 use crate::queue::Cancel;
 use crate::server::access::{Caller, Role};
 use crate::server::failure::Failure;
@@ -38,8 +39,11 @@ impl Server {
         let parts = self.parts();
         let id = self.find_job(id)?;
         let job = parts.catalog.job(id)?;
-        let is_kept = parts.restores.kept()?.iter().any(|kept| kept.job == id);
-        let report = wire::job_report(&job, self.queue.progress(id).as_ref(), is_kept, &parts.catalog);
+        let kept = parts.restores.kept(&parts)?.into_iter().find(|kept| kept.job == id);
+        let is_of_its_data = |trouble: &Trouble| trouble.job == id && trouble.unsettled == Unsettled::Data;
+        let is_unsettled = parts.restores.troubles().iter().any(is_of_its_data);
+        let running = self.queue.progress(id);
+        let report = wire::job_report(&job, running.as_ref(), kept.as_ref(), is_unsettled, &parts.catalog);
         Answer::one(Reply::JobReport(Box::new(report)))
     }
 

@@ -3,10 +3,12 @@
 use carelog_rpc::{BackupRequest, ErrorCode, Reply, RestoreFrom, RestoreRequest, VerifyTarget};
 
 use super::backups::{require_reason, source_name};
+use crate::archive::SourceSummary;
 use crate::archive::escape::escape;
-use crate::catalog::{BackupSpec, JobSpec, NewJob, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
-use crate::job::{BackupPlan, RestorePlan};
-use crate::model::{Mode, SourceName};
+use crate::catalog::{BackupRecord, BackupSpec, JobSpec, NewJob, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
+use crate::config::LONGEST_NAME;
+use crate::job::{BackupPlan, IntoDirectoryPlan, RestorePlan};
+use crate::model::{Mode, SourceKind, SourceName};
 use crate::server::access::Caller;
 use crate::server::failure::Failure;
 use crate::server::handler::{Answer, IntoDirectory, Server};
@@ -60,7 +62,7 @@ impl Server {
         let record = match &request.from {
             RestoreFrom::Backup(wanted) | RestoreFrom::Undo(wanted) => catalog.find_backup(wanted)?,
             RestoreFrom::At(text) => {
-                let at = time::parse(text, self.now(), &self.policy().timezone)?;
+                let at = time::parse_end(text, self.now(), &self.policy().timezone)?;
                 catalog.newest_backup(Some(at))?
             }
         };
@@ -72,11 +74,20 @@ impl Server {
             to_directory: request.to,
             partial: request.partial,
             paths: request.paths.iter().map(|path| escape(&path.0).into_owned()).collect(),
+            to_database: request.to_database.clone(),
         };
         let parts = self.parts();
+        if spec.to_database.is_some() {
+            require_one_database(&record, &spec)?;
+        }
         if request.dry_run {
+            if let Some(name) = &spec.to_database {
+                let plan = wire::plan_into_database(&record, &catalog.needed_by(record.id)?, &spec, name);
+                return Answer::one(Reply::RestorePlan(Box::new(plan)));
+            }
             if request.to {
-                let plan = wire::plan_into_directory(&record, &catalog.needed_by(record.id)?, &spec);
+                let plan = IntoDirectoryPlan::make(&parts, &spec)?;
+                let plan = wire::plan_into_directory(&record, &catalog.needed_by(record.id)?, plan);
                 return Ok(Answer::NeedsDirectory(IntoDirectory::Plan(Box::new(plan))));
             }
             return self.plan(RestorePlan::make(&parts, &spec)?);
@@ -90,7 +101,8 @@ impl Server {
     }
 
     fn undo(&self, caller: &Caller, wanted: &str, request: &RestoreRequest) -> Result<Answer, Failure> {
-        if !request.sources.is_empty() || !request.paths.is_empty() || request.to || request.partial {
+        let elsewhere = request.to || request.to_database.is_some();
+        if !request.sources.is_empty() || !request.paths.is_empty() || elsewhere || request.partial {
             let message = "an undo brings back all that the restore replaced, to where it was";
             return Err(Failure::new(ErrorCode::Usage, message, "name neither sources, paths nor a directory with it"));
         }
@@ -124,6 +136,28 @@ impl Server {
     fn enqueue_spec(&self, caller: &Caller, spec: JobSpec) -> Result<Answer, Failure> {
         let job = NewJob::new(spec, caller.requester.clone(), self.now());
         Answer::one(self.enqueue(caller, &job, None, false)?)
+    }
+}
+
+/// Refuses what is not just one database by itself, into a name that one can have.
+fn require_one_database(record: &BackupRecord, spec: &RestoreSpec) -> Result<(), Failure> {
+    let usage = |message: &str, next: &str| Err(Failure::new(ErrorCode::Usage, message, next));
+    let name = spec.to_database.as_deref().unwrap_or_default();
+    if name.is_empty() || name.len() > LONGEST_NAME || name.contains('\0') {
+        return usage("no database can have this name", "name one of 1 to 63 bytes");
+    }
+    if spec.to_directory || !spec.paths.is_empty() || spec.partial {
+        return usage(
+            "a database is loaded as a whole, and to one place",
+            "name neither a directory nor paths with it",
+        );
+    }
+    let is_wanted = |held: &&SourceSummary| spec.sources.is_empty() || spec.sources.contains(&held.name);
+    let databases = record.sources.iter().filter(is_wanted).filter(|held| held.kind == SourceKind::Postgres);
+    match databases.count() {
+        1 => Ok(()),
+        0 => usage("none of the sources is a database", "carelogctl show BACKUP lists what it holds"),
+        _ => usage("several of the sources are databases", "name one of them with --source"),
     }
 }
 

@@ -96,7 +96,11 @@ fn title(spec: &JobSpec, catalog: &Catalog) -> String {
         JobSpec::Restore(spec) => {
             let what = if spec.sources.is_empty() { "everything".to_owned() } else { names(&spec.sources) };
             let what = if spec.paths.is_empty() { what } else { spec.paths.join(", ") };
-            let place = if spec.to_directory { " into a directory" } else { "" };
+            let place = match &spec.to_database {
+                Some(database) => format!(" into the database {database}"),
+                None if spec.to_directory => " into a directory".to_owned(),
+                None => String::new(),
+            };
             format!("{what} from {}{place}", filename(&spec.backup))
         }
         JobSpec::Undo(spec) => format!("undo of job {}", spec.restore),

@@ -6,9 +6,10 @@ use carelog_rpc as rpc;
 use rpc::{Change, Octets, RestoreMethod};
 
 use super::{backup, mode, scope, source_kind};
+use crate::archive::SourceSummary;
 use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
-use crate::job::{BackupPlan, Parts, RestorePlan};
-use crate::model::BackupId;
+use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan, WrittenSource};
+use crate::model::{BackupId, SourceKind};
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -74,10 +75,6 @@ fn instructions(plan: &RestorePlan) -> Vec<String> {
                 .to_owned(),
         );
     }
-    lines.push(
-        "Services and containers that mount a restored folder have to be restarted: they still see the old one."
-            .to_owned(),
-    );
     lines
 }
 
@@ -88,6 +85,7 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
         method: match source.method {
             SwapMethod::ExchangeRoot | SwapMethod::RenameRoot => RestoreMethod::Exchange,
             SwapMethod::ExchangeEntries | SwapMethod::RenameEntries => RestoreMethod::ExchangeEntries,
+            SwapMethod::RenameDatabase => RestoreMethod::RenameDatabase,
         },
         destination: Octets::from_path(&source.destination),
         added: Change { files: source.added, bytes: source.added_bytes },
@@ -101,21 +99,45 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
 pub(in crate::server) fn plan_into_directory(
     record: &BackupRecord,
     needed_by: &[BackupId],
-    spec: &RestoreSpec,
+    plan: IntoDirectoryPlan,
 ) -> rpc::RestorePlan {
-    let selected = record.sources.iter().filter(|held| spec.sources.is_empty() || spec.sources.contains(&held.name));
-    let sources: Vec<rpc::RestoreSource> = selected
-        .map(|held| rpc::RestoreSource {
-            name: held.name.to_string(),
-            kind: source_kind(held.kind),
-            method: RestoreMethod::Write,
-            destination: Octets(held.name.as_str().as_bytes().to_vec()),
-            added: Change { files: held.files, bytes: held.size_bytes },
-            changed: Change::default(),
-            removed: Change::default(),
-            notes: Vec::new(),
-        })
-        .collect();
+    let written = |source: WrittenSource| {
+        let added = Change { files: source.files, bytes: source.bytes };
+        written(source.name.as_str(), source.kind, source.name.as_str(), added)
+    };
+    plan_elsewhere(record, needed_by, plan.sources.into_iter().map(written).collect())
+}
+
+/// As [`plan_into_directory`], into the new database `name`.
+pub(in crate::server) fn plan_into_database(
+    record: &BackupRecord,
+    needed_by: &[BackupId],
+    spec: &RestoreSpec,
+    name: &str,
+) -> rpc::RestorePlan {
+    let is_wanted = |held: &&SourceSummary| {
+        held.kind == SourceKind::Postgres && (spec.sources.is_empty() || spec.sources.contains(&held.name))
+    };
+    let into_database = |held: &SourceSummary| {
+        written(held.name.as_str(), held.kind, name, Change { files: held.files, bytes: held.size_bytes })
+    };
+    plan_elsewhere(record, needed_by, record.sources.iter().filter(is_wanted).map(into_database).collect())
+}
+
+fn written(name: &str, kind: SourceKind, destination: &str, added: Change) -> rpc::RestoreSource {
+    rpc::RestoreSource {
+        name: name.to_owned(),
+        kind: source_kind(kind),
+        method: RestoreMethod::Write,
+        destination: Octets(destination.as_bytes().to_vec()),
+        added,
+        changed: Change::default(),
+        removed: Change::default(),
+        notes: Vec::new(),
+    }
+}
+
+fn plan_elsewhere(record: &BackupRecord, needed_by: &[BackupId], sources: Vec<rpc::RestoreSource>) -> rpc::RestorePlan {
     rpc::RestorePlan {
         backup: backup(record, needed_by),
         undoes: None,

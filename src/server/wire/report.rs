@@ -7,25 +7,26 @@ use serde_json::Value;
 use super::{job, source_kind};
 use crate::archive::escape::unescape;
 use crate::catalog::{Catalog, Job, JobOutcome};
-use crate::job::{Amount, BackupFacts, RestoreFacts, SourceFacts};
+use crate::job::{Amount, BackupFacts, Kept, RestoreFacts, SourceFacts};
 use crate::progress::Snapshot;
 
-/// `is_kept` is whether what the job replaced still lies beside the live data.
+/// `kept` is what of that which the job replaced still lies beside the live data.
 pub(in crate::server) fn job_report(
     record: &Job,
     running: Option<&Snapshot>,
-    is_kept: bool,
+    kept: Option<&Kept>,
+    is_unsettled: bool,
     catalog: &Catalog,
 ) -> rpc::JobReport {
     let outcome = record.outcome.as_ref();
     rpc::JobReport {
         job: job(record, running, catalog),
         description: record.spec.description().to_owned(),
-        restore: outcome.and_then(|outcome| restore(outcome, is_kept)),
+        restore: outcome.and_then(|outcome| restore(outcome, kept, is_unsettled)),
     }
 }
 
-fn restore(outcome: &JobOutcome, is_kept: bool) -> Option<rpc::RestoreReport> {
+fn restore(outcome: &JobOutcome, kept: Option<&Kept>, is_unsettled: bool) -> Option<rpc::RestoreReport> {
     let facts: RestoreFacts = serde_json::from_value(outcome.notes.get(RestoreFacts::NOTE)?.clone()).ok()?;
     Some(rpc::RestoreReport {
         backups: facts.backups.iter().map(backup).collect(),
@@ -36,10 +37,13 @@ fn restore(outcome: &JobOutcome, is_kept: bool) -> Option<rpc::RestoreReport> {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect(),
-        sources: facts.sources.into_iter().map(source).collect(),
+        sources: facts.sources.into_iter().map(|facts| source(facts, kept)).collect(),
         probes: list(outcome, "probes").filter_map(probe).collect(),
-        kept_until: facts.kept_until.map(Into::into),
-        is_kept,
+        // What no safety backup holds any more is kept for longer than was meant.
+        kept_until: kept.map_or(facts.kept_until, |kept| kept.until).map(Into::into),
+        is_kept: kept.is_some(),
+        can_be_undone: kept.is_some_and(|kept| kept.can_be_undone),
+        is_unsettled,
     })
 }
 
@@ -56,17 +60,20 @@ fn backup(facts: &BackupFacts) -> rpc::ReportedBackup {
     }
 }
 
-fn source(facts: SourceFacts) -> rpc::ReportedSource {
+/// Before it replaced anything, or when that is discarded, nothing is laid aside.
+fn source(facts: SourceFacts, kept: Option<&Kept>) -> rpc::ReportedSource {
     let replaced = facts.replaced.as_ref();
+    let laid_aside = replaced.filter(|_| kept.is_some_and(|kept| kept.sources.contains(&facts.name)));
     rpc::ReportedSource {
         name: facts.name.to_string(),
         kind: source_kind(facts.kind),
         location: replaced.map(|replaced| octets(&replaced.live)),
-        method: replaced.map(|replaced| match replaced.by_entry {
-            true => RestoreMethod::ExchangeEntries,
-            false => RestoreMethod::Exchange,
+        method: replaced.map(|replaced| match (replaced.is_database, replaced.by_entry) {
+            (true, _) => RestoreMethod::RenameDatabase,
+            (false, true) => RestoreMethod::ExchangeEntries,
+            (false, false) => RestoreMethod::Exchange,
         }),
-        kept_at: replaced.map(|replaced| octets(&replaced.aside)),
+        kept_at: laid_aside.map(|replaced| octets(&replaced.aside)),
         before: facts.before.map(amount),
         after: facts.after.map(amount),
     }

@@ -95,6 +95,7 @@ pub(super) fn plan(
         kind: SourceKind::Files,
         method,
         destination: tree.root.clone(),
+        staged_in: None,
         added: tally.added,
         changed: tally.changed,
         removed: tally.removed,

@@ -43,6 +43,10 @@ pub(super) fn record_of(
         SwapMethod::RenameRoot => RecordedSwap::RenameRoot(roots(place, site)?),
         SwapMethod::ExchangeEntries => RecordedSwap::ExchangeEntries(entries(recording, rules, new_root)?),
         SwapMethod::RenameEntries => RecordedSwap::RenameEntries(entries(recording, rules, new_root)?),
+        SwapMethod::RenameDatabase => {
+            let reason = "a folder cannot be swapped as a database is".to_owned();
+            return Err(SourceError::Refused { path: place.path().to_owned(), reason }.into());
+        }
     };
     let (live, aside) = (place.path().to_owned(), site.path().to_owned());
     Ok(SwapRecord { source: name.clone(), kind: SourceKind::Files, live, aside, swap })

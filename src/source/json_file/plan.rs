@@ -34,6 +34,7 @@ pub(super) fn plan(source: &JsonFile, archive: &ArchiveReader, progress: &Progre
         kind: SourceKind::Json,
         method: source.swap_method()?,
         destination: source.path.clone(),
+        staged_in: None,
         added,
         changed,
         removed: 0,

@@ -8,7 +8,7 @@ use super::super::shown::shown;
 use super::super::{CheckReport, Estimate};
 use super::error::PostgresError;
 use super::server::Server;
-use super::{Postgres, Version};
+use super::{Postgres, Version, restore};
 use crate::progress::Progress;
 
 /// So many of what is at fault are named.
@@ -22,12 +22,12 @@ pub(super) fn check(source: &Postgres) -> Result<CheckReport, PostgresError> {
     let server = Server::connect_to_read(&source.options.connection, &Progress::default())?;
     let found: Found = server.ask(source.database(), "looking at the database", include_str!("check.sql"))?;
     found.require_rights(source)?;
-    let details = BTreeMap::from([
+    let mut details = BTreeMap::from([
         ("database".to_owned(), source.database().to_owned()),
         ("server_version".to_owned(), server.version.to_string()),
         ("tool_version".to_owned(), server.tools.version.to_string()),
-        ("next_transaction".to_owned(), found.next_transaction),
     ]);
+    details.extend(restore::written_to_this(&server)?.map(|written| (restore::WRITTEN.to_owned(), written)));
     let estimate = Some(Estimate { bytes: found.size_bytes, files: MEMBERS });
     Ok(CheckReport { estimate, details, ..CheckReport::default() })
 }
@@ -45,8 +45,6 @@ pub(super) fn measure(source: &Postgres, progress: &Progress) -> Result<Estimate
 struct Found {
     role: String,
     size_bytes: u64,
-    /// The id of the server's next transaction: when it is the same later, nothing was written meanwhile.
-    next_transaction: String,
     /// Tables, sequences and schemas that the role may not read.
     unreadable: Vec<String>,
     /// Tables of which row-level security would show the role a part.

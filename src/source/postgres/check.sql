@@ -15,7 +15,6 @@ WITH dumped AS (
 SELECT jsonb_build_object(
     'role', current_user,
     'size_bytes', pg_catalog.pg_database_size(pg_catalog.current_database()),
-    'next_transaction', pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())::text,
     'unreadable', (
         SELECT coalesce(jsonb_agg(name ORDER BY name), '[]')
         FROM dumped

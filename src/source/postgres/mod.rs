@@ -3,13 +3,12 @@
 //! A backup is `NAME.globals.sql`, which makes an empty database like it, and `NAME.sql`, what pg_dump prints. A restore loads
 //! both into a new database beside the live one and exchanges their names. The live database is never changed in place.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the restore that uses the rest is being built"))]
-
 mod check;
 mod dump;
 mod error;
 mod globals;
 mod process;
+mod restore;
 mod server;
 mod snapshot;
 mod sql;
@@ -18,11 +17,15 @@ mod tools;
 use std::sync::Arc;
 
 pub use error::PostgresError;
+pub use restore::{DatabaseSwap, ReplacedDatabase};
 pub use server::Connection;
 pub use tools::Version;
 
 use super::error::{SnapshotError, SourceError, StageError};
-use super::{CheckReport, Estimate, SnapshotRequest, SnapshotTaken, Source, SourcePlan, StageRequest, Staged};
+use super::{
+    CheckReport, Estimate, RecordedSwap, SnapshotRequest, SnapshotTaken, Source, SourcePlan, StageRequest, Staged,
+    SwapRecord,
+};
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata};
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
@@ -35,6 +38,8 @@ pub struct Postgres {
     name: SourceName,
     options: PostgresOptions,
     clock: Clock,
+    /// The live database, where this is what a restore replaced: it is saved under that name.
+    instead_of: Option<DatabaseUrl>,
 }
 
 /// Which database, and what of its server is saved with it.
@@ -54,7 +59,7 @@ impl Postgres {
     /// The database that `options` name. `clock` dates the members of a backup.
     #[must_use]
     pub const fn new(name: SourceName, options: PostgresOptions, clock: Clock) -> Self {
-        Self { name, options, clock }
+        Self { name, options, clock, instead_of: None }
     }
 
     /// Name of the live database.
@@ -76,7 +81,7 @@ impl Source for Postgres {
         SourceMetadata {
             name: self.name.clone(),
             kind: SourceKind::Postgres,
-            location: self.options.connection.url.to_string(),
+            location: self.instead_of.as_ref().unwrap_or(&self.options.connection.url).to_string(),
             exclude: Vec::new(),
             details: Default::default(),
         }
@@ -99,34 +104,37 @@ impl Source for Postgres {
         snapshot::snapshot(self, writer, progress).map(Into::into)
     }
 
-    fn plan(
-        &self,
-        _archive: &ArchiveReader,
-        _paths: &[Vec<u8>],
-        _progress: &Progress,
-    ) -> Result<SourcePlan, StageError> {
-        Err(self.not_yet().into())
+    fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError> {
+        restore::plan(self, archive, paths, progress)
     }
 
     fn stage(
         &self,
-        _archive: &Arc<ArchiveReader>,
-        _request: &StageRequest<'_>,
-        _progress: &Progress,
+        archive: &Arc<ArchiveReader>,
+        request: &StageRequest<'_>,
+        progress: &Progress,
     ) -> Result<Box<dyn Staged>, StageError> {
-        Err(self.not_yet().into())
+        restore::stage(self, archive, request, progress)
     }
 
-    fn sweep_staging(&self, _job: JobId) -> Result<(), StageError> {
-        Err(self.not_yet().into())
+    fn sweep_staging(&self, job: JobId) -> Result<(), StageError> {
+        restore::sweep_staging(self, job)
     }
-}
 
-impl Postgres {
-    fn not_yet(&self) -> SourceError {
-        SourceError::Refused {
-            path: self.options.connection.url.to_string().into(),
-            reason: "this version cannot restore a database; `restore --to DIR` writes its SQL".to_owned(),
+    fn load_into(
+        &self,
+        archive: &Arc<ArchiveReader>,
+        name: &str,
+        job: JobId,
+        progress: &Progress,
+    ) -> Result<Vec<String>, StageError> {
+        restore::load_into(self, archive, name, job, progress)
+    }
+
+    fn replaced(&self, swap: &SwapRecord) -> Result<Option<Arc<dyn Source>>, StageError> {
+        match &swap.swap {
+            RecordedSwap::RenameDatabase(swap) => restore::replaced(self, swap),
+            _ => Ok(None),
         }
     }
 }

@@ -28,6 +28,8 @@ const HANDED_ON: [&str; 7] =
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// How long a cancellation may go unseen.
 const LOOK_AGAIN: u16 = 100;
+/// How long a program that is interrupted has to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
 /// So much of the end of what a program prints on stderr is kept.
 const KEPT_BYTES: usize = 16 * 1024;
 
@@ -44,7 +46,7 @@ pub(super) struct Invocation {
     pub(super) timeout: Option<Duration>,
 }
 
-/// A running program. Dropped before it was [`finish`](Process::finish)ed, it is killed.
+/// A running program. Dropped before it was [`finish`](Process::finish)ed, it is interrupted, and killed if need be.
 #[derive(Debug)]
 pub(super) struct Process {
     name: String,
@@ -191,12 +193,29 @@ impl Write for Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.close_input();
-        if let Ok(None) = self.child.try_wait() {
-            if let Ok(id) = i32::try_from(self.child.id()) {
-                // It was not waited for, so the number still is its own.
-                let _gone = killpg(Pid::from_raw(id), Signal::SIGKILL);
-            }
-            let _reaped = self.child.wait();
+        // Interrupted, it has the server stop what it does for it. Killed, it would leave a session behind that goes on
+        // waiting for a lock, or working, until it looks for its client.
+        self.signal(Signal::SIGINT);
+        let end = Instant::now() + GRACE;
+        while self.is_running() && Instant::now() < end {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        self.signal(Signal::SIGKILL);
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Process {
+    fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// To its group, if it still runs: as long as it was not waited for, the number is its own.
+    fn signal(&mut self, signal: Signal) {
+        if self.is_running()
+            && let Ok(id) = i32::try_from(self.child.id())
+        {
+            let _gone = killpg(Pid::from_raw(id), signal);
         }
     }
 }

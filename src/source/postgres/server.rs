@@ -2,7 +2,7 @@
 //!
 //! Scripts go in by stdin and never as an argument. An answer is one JSON document, made by the server.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -35,6 +35,8 @@ pub(super) struct Server {
     pub(super) progress: Progress,
     pub(super) tools: Tools,
     pub(super) version: Version,
+    /// The `application_name` of its sessions, where they have to be known again.
+    session: Option<String>,
 }
 
 impl Server {
@@ -50,11 +52,22 @@ impl Server {
 
     fn connect_by(database: &str, connection: &Connection, progress: &Progress) -> Result<Self, PostgresError> {
         let connection = connection.clone();
-        let asking = Self { connection, progress: progress.clone(), tools: Tools::newest()?, version: Version(0) };
+        let asking = Self {
+            connection,
+            progress: progress.clone(),
+            tools: Tools::newest()?,
+            version: Version(0),
+            session: None,
+        };
         let sql = "SELECT current_setting('server_version_num')::int";
         let version = asking.ask(database, "asking for the version", sql)?;
         let tools = Tools::for_server(version, &asking.connection.url.to_string())?;
         Ok(Self { tools, version, ..asking })
+    }
+
+    /// With sessions that are called `session`.
+    pub(super) fn in_session(self, session: &str) -> Self {
+        Self { session: Some(session.to_owned()), ..self }
     }
 
     /// The answer to `sql` in `database`: one row of one column, which is JSON or a number.
@@ -86,6 +99,34 @@ impl Server {
         Ok(printed)
     }
 
+    /// As [`script`](Self::script), of a short script that changes something: it gets there only when the session is
+    /// connected and can be seen by others, and then as a whole. What was changed is durable, whatever the server's
+    /// settings are.
+    pub(super) fn change(
+        &self,
+        database: &str,
+        doing: &str,
+        script: &str,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<u8>, PostgresError> {
+        let mut psql = Process::start(&self.psql(database, timeout), &self.progress)?;
+        let told = psql
+            .write_all(format!("{HERMETIC}SET synchronous_commit = on;\nSELECT 'connected';\n").as_bytes())
+            .and_then(|()| {
+                let mut answer = [0; b"connected\n".len()];
+                psql.read_exact(&mut answer)
+            });
+        let fed = told.and_then(|()| psql.write_all(script.as_bytes()));
+        if let Err(error) = fed
+            && !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof)
+        {
+            return Err(self.given_up(doing, "psql", timeout, error));
+        }
+        let (ended, printed) = psql.finish().map_err(|error| self.not_in_time(doing, timeout, error))?;
+        self.require_success(database, doing, &ended)?;
+        Ok(printed)
+    }
+
     /// psql in `database`, reading a script from stdin; it stops at the first error and prints bare values.
     pub(super) fn psql(&self, database: &str, timeout: Option<Duration>) -> Invocation {
         let options =
@@ -107,8 +148,9 @@ impl Server {
         let url = self.connection.url.with_database(database);
         let mut arguments: Vec<_> = options.iter().map(Into::into).collect();
         arguments.push(format!("--dbname={url}").into());
+        let environment = self.session.clone().map(|session| ("PGAPPNAME", session)).into_iter().collect();
         let (program, run_as) = (self.tools.program(name), self.connection.run_as.clone());
-        Invocation { program, arguments, environment: Vec::new(), run_as, timeout }
+        Invocation { program, arguments, environment, run_as, timeout }
     }
 
     /// What a program's end means.
@@ -119,7 +161,7 @@ impl Server {
         let url = || self.connection.url.with_database(database).to_string();
         let message = match ended.errors.trim() {
             "" => ended.status.to_string(),
-            printed => printed.to_owned(),
+            printed => shortened(printed),
         };
         let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
         // Messages of the server are in its own language; what is not recognised is shown as it is.
@@ -163,6 +205,15 @@ impl Server {
 
 /// Nobody who may create functions in the database may have us call them.
 pub(super) const HERMETIC: &str = "SET search_path = pg_catalog, pg_temp;\n";
+/// A message that may quote a statement of any length.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 2000;
+    if message.len() <= LONGEST {
+        return message.to_owned();
+    }
+    format!("{} …", &message[..message.floor_char_boundary(LONGEST)])
+}
+
 /// psql's exit status when the connection is not there or went away (psql(1), "Exit Status").
 const PSQL_NO_CONNECTION: i32 = 2;
 const NO_DATABASE: [&str; 1] = ["does not exist"];

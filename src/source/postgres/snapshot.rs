@@ -17,7 +17,7 @@ use crate::progress::Progress;
 const LOCK_WAIT: &str = "--lock-wait-timeout=10min";
 
 /// The name under which large objects are counted; a table's holds a dot.
-const LARGE_OBJECTS: &str = "large objects";
+pub(super) const LARGE_OBJECTS: &str = "large objects";
 
 /// Writes `source` to `writer`.
 pub(super) fn snapshot(
@@ -26,7 +26,10 @@ pub(super) fn snapshot(
     progress: &Progress,
 ) -> Result<SourceSummary, SnapshotError> {
     let server = Server::connect_to_read(&source.options.connection, progress)?;
-    let globals = Globals::ask(source, &server)?;
+    let mut globals = Globals::ask(source, &server)?;
+    if let Some(live) = &source.instead_of {
+        globals.database.name = live.database().to_owned();
+    }
     let text = globals.text(source, &server)?;
     let mut dump = Dump::start(source, &server)?;
     let metadata = source.metadata();

@@ -55,6 +55,20 @@ impl Tools {
         choose(all, server).ok_or_else(|| PostgresError::ToolsTooOld { url: url.to_owned(), server, newest })
     }
 
+    /// Whether psql can be told to obey no command of a script (`\\restrict`, since the releases of August 2025).
+    pub(super) const fn psql_can_be_restricted(&self) -> bool {
+        let minor = self.version.0 % 10_000;
+        match self.version.major() {
+            ..13 => false,
+            13 => minor >= 22,
+            14 => minor >= 19,
+            15 => minor >= 14,
+            16 => minor >= 10,
+            17 => minor >= 6,
+            18.. => true,
+        }
+    }
+
     /// The path of one of them.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)

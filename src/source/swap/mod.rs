@@ -28,6 +28,8 @@ pub enum SwapMethod {
     ExchangeEntries,
     /// As [`Self::ExchangeEntries`], each entry in the three steps of [`Self::RenameRoot`].
     RenameEntries,
+    /// Two databases of a server exchange their names, both in one transaction.
+    RenameDatabase,
 }
 
 impl SwapMethod {
@@ -35,6 +37,12 @@ impl SwapMethod {
     #[must_use]
     pub const fn is_by_entry(self) -> bool {
         matches!(self, Self::ExchangeEntries | Self::RenameEntries)
+    }
+
+    /// Whether databases are renamed, and nothing in a file system is.
+    #[must_use]
+    pub const fn is_of_database(self) -> bool {
+        matches!(self, Self::RenameDatabase)
     }
 
     /// Whether a third name is needed on the way.
@@ -51,6 +59,7 @@ impl fmt::Display for SwapMethod {
             Self::RenameRoot => "renaming of the whole",
             Self::ExchangeEntries => "exchange of each entry of the folder",
             Self::RenameEntries => "renaming of each entry of the folder",
+            Self::RenameDatabase => "renaming of the database",
         })
     }
 }

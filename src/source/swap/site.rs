@@ -76,13 +76,15 @@ impl Site {
             .map_err(|error| self.failed("opening the staging folder", error))
     }
 
-    /// Removes what lies there and the third place.
+    /// Removes what lies there and the third place, durably.
     pub(in crate::source) fn remove(&self) -> Result<(), StageError> {
-        remove_tree(self.folder.as_fd(), &self.name)?;
-        remove_tree(self.folder.as_fd(), &third_name_of(&self.name))?;
         match &self.root {
-            Some(root) => remove_if_empty(root.as_fd()),
-            None => Ok(()),
+            Some(root) => remove_inner(root.as_fd(), &self.name),
+            None => {
+                remove_tree(self.folder.as_fd(), &self.name)?;
+                remove_tree(self.folder.as_fd(), &third_name_of(&self.name))?;
+                make_removal_durable(self.folder.as_fd())
+            }
         }
     }
 
@@ -112,6 +114,38 @@ pub(in crate::source) fn inner_folder(place: &Place, root: BorrowedFd<'_>) -> Re
     Ok(folder)
 }
 
+/// Removes what lies under `name` and in its third place in the folder within `root`, and that folder too when nothing
+/// lies in it any more. Durable, even if all but that was done before.
+pub(in crate::source) fn remove_inner(root: BorrowedFd<'_>, name: &CStr) -> Result<(), StageError> {
+    if let Some(inner) = open_inner(root)? {
+        remove_tree(inner.as_fd(), &third_name_of(name))?;
+        remove_tree(inner.as_fd(), name)?;
+        make_removal_durable(inner.as_fd())?;
+        remove_if_empty(root)?;
+    }
+    make_removal_durable(root)
+}
+
+fn open_inner(root: BorrowedFd<'_>) -> Result<Option<OwnedFd>, StageError> {
+    match rustix::fs::openat(root, INNER, DIRECTORY, Mode::empty()) {
+        Ok(inner) => Ok(Some(inner)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => {
+            Err(StageError::Io { doing: "opening", path: ".carelog-restore".to_owned(), error: error.into() })
+        }
+    }
+}
+
+/// Makes durable that names were removed from `folder`. Before that no journal may say that they are gone: what came back
+/// after a power cut would stay for good.
+pub(in crate::source) fn make_removal_durable(folder: BorrowedFd<'_>) -> Result<(), StageError> {
+    rustix::fs::fsync(folder).map_err(|error| StageError::Io {
+        doing: "making durable the removal of",
+        path: "what a restore laid aside".to_owned(),
+        error: error.into(),
+    })
+}
+
 /// Removes the folder within `root` when nothing lies in it any more.
 pub(in crate::source) fn remove_if_empty(root: BorrowedFd<'_>) -> Result<(), StageError> {
     let removed = keeping_time(root, || match rustix::fs::unlinkat(root, INNER, AtFlags::REMOVEDIR) {
@@ -129,22 +163,17 @@ fn make_ours(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::fs::fchmod(folder, Mode::RWXU)
 }
 
-/// Removes what a crash left while `job` staged: beside `place`, and in the root if there is one.
+/// Removes what a crash left while `job` staged, durably: beside `place`, and in the root if there is one.
 pub(in crate::source) fn sweep(place: &Place, root: Option<BorrowedFd<'_>>, job: JobId) -> Result<(), StageError> {
     let name = place.staging_name(job);
     for name in [third_name_of(&name), name] {
         place.remove_sibling(&name)?;
     }
     super::choose::sweep_probes(place)?;
+    make_removal_durable(place.parent())?;
     let Some(root) = root else { return Ok(()) };
-    let folder = match rustix::fs::openat(root, INNER, DIRECTORY, Mode::empty()) {
-        Ok(folder) => folder,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(error) => return Err(place.failed("opening .carelog-restore in", error).into()),
-    };
-    let name = CString::new(job.to_string()).unwrap_or_default();
-    remove_tree(folder.as_fd(), &third_name_of(&name))?;
-    remove_tree(folder.as_fd(), &name)?;
-    super::choose::sweep_probes_in(folder.as_fd())?;
-    remove_if_empty(root)
+    if let Some(inner) = open_inner(root)? {
+        super::choose::sweep_probes_in(inner.as_fd())?;
+    }
+    remove_inner(root, &CString::new(job.to_string()).unwrap_or_default())
 }

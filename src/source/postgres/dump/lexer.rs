@@ -15,6 +15,8 @@ pub(super) enum Event {
     LargeObject,
     /// The rows of this table begin with the next byte.
     RowsFollow(Vec<u8>),
+    /// The last byte was the backslash of a line for psql.
+    LineForPsql,
 }
 
 /// Where the lexer stands, and in what.
@@ -85,6 +87,11 @@ impl Lexer {
         self.marked && matches!(self.within, Within::Nothing | Within::MetaLine)
     }
 
+    /// Whether it is behind the backslash of a line for psql, and not yet behind that line.
+    pub(super) const fn is_in_line_for_psql(&self) -> bool {
+        matches!(self.within, Within::MetaLine)
+    }
+
     /// Memory held by what is being read (bytes).
     #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
@@ -146,7 +153,7 @@ impl Lexer {
             b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' => Within::Nothing,
             b'-' => Within::Minus,
             b'/' => Within::Slash,
-            b'\\' => Within::MetaLine,
+            b'\\' => return (self.go(Within::MetaLine), Some(Event::LineForPsql)),
             _ => return self.begin_statement_token(byte),
         };
         (self.go(within), None)

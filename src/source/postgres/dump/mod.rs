@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use copied_rows::CopiedRows;
 use lexer::{Event, Lexer};
+use memchr::memchr;
 
 /// What a whole dump holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +46,14 @@ pub(super) enum ScanError {
     CutShort,
 }
 
+/// A dump that commands psql to do something. What pg_dump itself writes does not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it commands psql to do something ('\\{0}'), which no dump of pg_dump does: nothing of it is executed")]
+pub(super) struct ForeignCommand(pub(super) String);
+
+/// So much of a line for psql is looked at (bytes); pg_dump's own are shorter.
+const LONGEST_LINE: usize = 200;
+
 /// Scans one dump, piece by piece.
 #[derive(Debug)]
 pub(super) struct DumpScanner {
@@ -52,28 +61,69 @@ pub(super) struct DumpScanner {
     /// The table whose rows are being read. Otherwise it is statements, comments, lines for psql.
     rows_of: Option<(String, CopiedRows)>,
     scanned: Scanned,
+    /// Of a line for psql, without its backslash.
+    line: Vec<u8>,
 }
 
 impl DumpScanner {
     /// At the beginning of a dump.
     pub(super) fn new() -> Self {
-        Self { lexer: Lexer::new(), rows_of: None, scanned: Scanned::default() }
+        Self { lexer: Lexer::new(), rows_of: None, scanned: Scanned::default(), line: Vec::new() }
     }
 
     /// Takes the next bytes, cut anywhere.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let used = match &mut self.rows_of {
-                None => self.feed_sql(bytes),
-                Some((_, rows)) => {
-                    let used = rows.feed(bytes);
-                    if rows.has_ended() {
-                        self.end_rows();
-                    }
-                    used
-                }
-            };
+            let used = self.feed_some(bytes);
             bytes = &bytes[used..];
+        }
+    }
+
+    /// As [`feed`](Self::feed), and makes spaces of the lines for psql: it must never be commanded by a dump, which may come
+    /// from anywhere.
+    ///
+    /// # Errors
+    /// [`ForeignCommand`] for another line than `\restrict` and `\unrestrict`, which pg_dump writes; it is blank too.
+    pub(super) fn feed_for_psql(&mut self, bytes: &mut [u8]) -> Result<(), ForeignCommand> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.is_in_line_for_psql() {
+                let newline = memchr(b'\n', &bytes[at..]).map(|newline| at + newline);
+                let end = newline.unwrap_or(bytes.len());
+                let room = LONGEST_LINE.saturating_sub(self.line.len());
+                self.line.extend(bytes[at..end].iter().take(room));
+                bytes[at..end].fill(b' ');
+                let behind = newline.map_or(end, |newline| newline + 1);
+                self.feed(&bytes[at..behind]);
+                at = behind;
+                if newline.is_some() {
+                    require_own(&std::mem::take(&mut self.line))?;
+                }
+            } else {
+                at += self.feed_some(&bytes[at..]);
+                if self.is_in_line_for_psql() {
+                    bytes[at - 1] = b' ';
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_in_line_for_psql(&self) -> bool {
+        self.rows_of.is_none() && self.lexer.is_in_line_for_psql()
+    }
+
+    /// Takes some of `bytes`, up to the end of rows or to an event.
+    fn feed_some(&mut self, bytes: &[u8]) -> usize {
+        match &mut self.rows_of {
+            None => self.feed_sql(bytes),
+            Some((_, rows)) => {
+                let used = rows.feed(bytes);
+                if rows.has_ended() {
+                    self.end_rows();
+                }
+                used
+            }
         }
     }
 
@@ -92,7 +142,7 @@ impl DumpScanner {
     fn feed_sql(&mut self, bytes: &[u8]) -> usize {
         let (used, event) = self.lexer.feed(bytes);
         match event {
-            None => {}
+            None | Some(Event::LineForPsql) => {}
             Some(Event::LargeObject) => self.scanned.large_objects += 1,
             Some(Event::RowsFollow(table)) => {
                 let table = String::from_utf8_lossy(&table).into_owned();
@@ -108,4 +158,16 @@ impl DumpScanner {
             *self.scanned.rows.entry(table).or_default() += rows.count();
         }
     }
+}
+
+/// Whether a line for psql, without its backslash, is one that pg_dump writes.
+fn require_own(line: &[u8]) -> Result<(), ForeignCommand> {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split_ascii_whitespace();
+    let is_command = words.next().is_some_and(|word| matches!(word, "restrict" | "unrestrict"));
+    let is_token = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_command && words.next().is_some_and(is_token) && words.next().is_none() {
+        return Ok(());
+    }
+    Err(ForeignCommand(line.trim_end().escape_debug().to_string()))
 }

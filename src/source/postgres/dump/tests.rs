@@ -260,3 +260,39 @@ proptest! {
         prop_assert_eq!(scanned.rows["public.t"], lines.len() as u64);
     }
 }
+
+#[test]
+fn lines_for_psql_never_reach_it_however_the_dump_is_cut() {
+    let dump = "--\n\\restrict abc1\n\nSELECT '\\! in a string', $$\\! quoted$$; -- \\! said\n\
+        COPY public.t (a) FROM stdin;\n\\! a row\n\\.\n\n-- PostgreSQL database dump complete\n\\unrestrict abc1\n";
+    let blank = dump.replace("\\restrict abc1", "              ").replace("\\unrestrict abc1", "                ");
+    for cut in 0..=dump.len() {
+        let mut scanner = DumpScanner::new();
+        let mut bytes = dump.as_bytes().to_vec();
+        let (one, other) = bytes.split_at_mut(cut);
+        scanner.feed_for_psql(one).unwrap();
+        scanner.feed_for_psql(other).unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), blank, "{cut}");
+        assert_eq!(scanner.finish().unwrap().rows, BTreeMap::from([table("public.t", 1)]), "{cut}");
+    }
+}
+
+#[test]
+fn a_dump_that_commands_psql_is_refused_and_its_command_blank() {
+    for command in [
+        "\\! touch /tmp/x",
+        "\\restrict",
+        "\\restrict a \\! id",
+        "\\unrestrict a b",
+        "\\o |id",
+        "\\restrict `id`",
+        "\\connect x",
+    ] {
+        for sql in [format!("{command}\n"), format!("SELECT 1 {command}\n"), format!("SELECT 1;{command}\n;")] {
+            let mut bytes = sql.clone().into_bytes();
+            let refused = DumpScanner::new().feed_for_psql(&mut bytes).unwrap_err();
+            assert!(refused.to_string().contains(&command[1..2]), "{refused}");
+            assert!(!bytes.contains(&b'\\'), "{sql}");
+        }
+    }
+}

@@ -160,6 +160,7 @@ SELECT jsonb_build_object(
     'roles', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'name', rolname,
+            'owns', oid IN (SELECT owner FROM own_object WHERE owner IS NOT NULL),
             'definition', jsonb_build_object(
                 'superuser', rolsuper,
                 'inherit', rolinherit,
@@ -206,6 +207,25 @@ SELECT jsonb_build_object(
             SELECT format('extension %I', name) AS what FROM extension WHERE NOT trusted
             UNION ALL
             SELECT superuser_only FROM own_object WHERE superuser_only IS NOT NULL
+            UNION
+            -- A dump gives rights on schemas after it gives things in them to their owners.
+            SELECT format('what %I owns in the schema %I', pg_catalog.pg_get_userbyid(o.owner), n.nspname)
+            FROM own_object o
+            JOIN (
+                SELECT oid, relnamespace AS namespace FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+                UNION ALL
+                SELECT oid, pronamespace FROM pg_catalog.pg_proc
+            ) AS placed ON placed.oid = o.oid
+            JOIN pg_catalog.pg_namespace n ON n.oid = placed.namespace
+            JOIN pg_catalog.pg_roles r ON r.oid = o.owner
+            WHERE o.class IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
+              AND NOT r.rolsuper
+              AND NOT pg_catalog.pg_has_role(
+                  o.owner,
+                  CASE pg_catalog.pg_get_userbyid(n.nspowner) WHEN 'pg_database_owner' THEN (SELECT datdba FROM this)
+                                                              ELSE n.nspowner END,
+                  'USAGE'
+              )
         ) AS of_superusers
     )
 );

@@ -112,6 +112,9 @@ pub(super) struct Extension {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Role {
     pub(super) name: String,
+    /// Whether something in the database belongs to it: who restores that has to be a member of it.
+    #[serde(default)]
+    pub(super) owns: bool,
     /// `None` where roles are not backed up (`include_roles = false`): such a role has to exist.
     pub(super) definition: Option<RoleDefinition>,
 }

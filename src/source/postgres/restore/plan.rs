@@ -1,0 +1,98 @@
+//! What a restore of a database would do: which tables come and go, what stands in the way, how much room it takes.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::super::super::error::{SourceError, StageError};
+use super::super::super::swap::SwapMethod;
+use super::super::super::{SourcePlan, shown};
+use super::super::Postgres;
+use super::super::error::PostgresError;
+use super::super::server::Server;
+use super::facts::Facts;
+use super::held::TableName;
+use super::requirements::Findings;
+use crate::archive::ArchiveReader;
+use crate::model::SourceKind;
+use crate::progress::Progress;
+
+/// Tables with rows of their own that a dump holds, as pg_dump sees it.
+const TABLES: &str = "SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)), '[]') \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' \
+     AND n.nspname <> 'information_schema' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
+     AND d.objid = c.oid AND d.deptype = 'e')";
+
+pub(super) fn plan(source: &Postgres, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
+    let held = source.held(archive, progress)?;
+    let connection = source.restore_connection();
+    let server = Server::connect(&connection, progress)?;
+    let live = source.database();
+    let facts = Facts::ask(&server, live, &held.globals)?;
+    let Findings { refusals, mut warnings } = Findings::of(&facts, live, &held.globals);
+    require_none(source, &refusals)?;
+    if held.globals.server_version.major() > server.version.major() {
+        warnings.push(format!(
+            "the backup is of PostgreSQL {}, the server is {}: it may not understand all of it",
+            held.globals.server_version, server.version
+        ));
+    }
+    let summary = archive.restore_point().sources.iter().find(|held| held.name == source.name);
+    let warned = summary.into_iter().flat_map(|held| &held.warnings);
+    warnings.extend(warned.map(|warning| format!("warned when it was taken: {warning}")));
+    let then: BTreeSet<TableName> = held.tables().into_keys().collect();
+    let now = live_tables(&server, &facts, live, &mut warnings);
+    let dump = held.dump.size;
+    let live_bytes = facts.live.as_ref().and_then(|live| live.bytes);
+    let staged_in = staged_in(&connection, &facts);
+    if staged_in.is_none() {
+        warnings.push("how much room the server has cannot be told from here: look at its disk (df)".to_owned());
+    }
+    let only = |some: &BTreeSet<TableName>, other: &BTreeSet<TableName>| some.difference(other).count() as u64;
+    Ok(SourcePlan {
+        name: source.name.clone(),
+        kind: SourceKind::Postgres,
+        method: SwapMethod::RenameDatabase,
+        destination: connection.url.to_string().into(),
+        staged_in,
+        added: only(&then, &now),
+        changed: then.intersection(&now).count() as u64,
+        removed: only(&now, &then),
+        added_bytes: 0,
+        // Indexes are not in a dump: what is live says best how large the new one gets.
+        changed_bytes: live_bytes.unwrap_or(0).max(dump),
+        removed_bytes: 0,
+        bytes: dump,
+        notes: warnings,
+    })
+}
+
+/// Refuses, naming every obstacle.
+pub(super) fn require_none(source: &Postgres, refusals: &[String]) -> Result<(), StageError> {
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let path = source.restore_connection().url.to_string().into();
+    Err(SourceError::Refused { path, reason: refusals.join("; ") }.into())
+}
+
+/// The tables of the live database. One that cannot be looked at is what a restore may be needed for.
+fn live_tables(server: &Server, facts: &Facts, live: &str, warnings: &mut Vec<String>) -> BTreeSet<TableName> {
+    if facts.live.as_ref().is_none_or(|live| !live.allows) {
+        return BTreeSet::new();
+    }
+    let tables: Result<Vec<TableName>, PostgresError> = server.ask(live, "looking at the tables", TABLES);
+    match tables {
+        Ok(tables) => tables.into_iter().collect(),
+        Err(error) => {
+            let error = shown::shown(error.to_string().as_bytes());
+            warnings.push(format!("the tables of the live database cannot be listed: {error}"));
+            BTreeSet::new()
+        }
+    }
+}
+
+/// Where the server puts the new database, if that is a folder of this machine.
+fn staged_in(connection: &super::super::Connection, facts: &Facts) -> Option<PathBuf> {
+    connection.url.is_local().then_some(())?;
+    facts.directory.as_ref().map(PathBuf::from).filter(|directory| crate::fsio::free_space(directory).is_ok())
+}
