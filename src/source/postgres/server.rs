@@ -205,11 +205,14 @@ impl Server {
 
 /// Nobody who may create functions in the database may have us call them.
 pub(super) const HERMETIC: &str = "SET search_path = pg_catalog, pg_temp;\n";
-/// A message that may quote a statement of any length.
+
+/// A message as one line; it may quote a statement of any length.
 fn shortened(message: &str) -> String {
     const LONGEST: usize = 2000;
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = lines.collect::<Vec<_>>().join(" ");
     if message.len() <= LONGEST {
-        return message.to_owned();
+        return message;
     }
     format!("{} …", &message[..message.floor_char_boundary(LONGEST)])
 }
