@@ -16,7 +16,7 @@ use crate::support::daemon::Daemon;
 /// So many backups are kept at most, for each is read after each step.
 const KEPT: usize = 4;
 
-const STEPS: u64 = 24;
+const STEPS: u64 = 32;
 
 /// Where a backup or a deletion is killed.
 const CRASHES: [&str; 9] = [
