@@ -12,6 +12,9 @@ pub mod daemon;
 
 pub mod server;
 
+pub mod alerts;
+pub mod scheduler;
+
 pub mod queue;
 
 pub mod job;
@@ -27,11 +30,13 @@ pub mod archive;
 pub mod config;
 
 pub mod audit;
+pub mod cron;
+pub mod fsio;
+pub mod retention;
 
 pub mod account;
 pub mod clock;
 pub mod failpoint;
-pub mod fsio;
 pub mod model;
 pub mod progress;
 pub mod signals;

@@ -208,6 +208,52 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// What somebody may want to be told of: the end of a job, or a condition that an alert watches.
+    EventKind {
+        /// A backup was taken.
+        BackupSuccess = "backup_success",
+        /// A backup failed.
+        BackupFailure = "backup_failure",
+        /// A restore is done.
+        RestoreSuccess = "restore_success",
+        /// A restore failed, and was taken back.
+        RestoreFailure = "restore_failure",
+        /// A verification failed.
+        VerifyFailure = "verify_failure",
+        /// Little room is left where the backups lie.
+        LowDisk = "low_disk",
+        /// A source has no backup that is recent enough.
+        MissingBackup = "missing_backup",
+        /// A backup is damaged or gone.
+        Corruption = "corruption",
+        /// The backups' disk is not there.
+        StoreMissing = "store_missing",
+        /// A schedule was due and did not run.
+        ScheduleSkipped = "schedule_skipped",
+        /// A backup is far smaller than the ones before.
+        SuspiciousBackup = "suspicious_backup",
+        /// A restore could not be settled after a crash.
+        UnsettledRestore = "unsettled_restore",
+        /// A notice could not be delivered.
+        DeliveryFailure = "delivery_failure",
+        /// Somebody tries whether notices arrive.
+        Test = "test",
+    }
+}
+
+word_enum! {
+    /// How bad something is.
+    Severity {
+        /// Worth knowing.
+        Notice = "notice",
+        /// Will become a loss if nothing is done.
+        Warning = "warning",
+        /// Data would be lost today.
+        Critical = "critical",
+    }
+}
+
 /// Declares a UUIDv7 id type that prints and parses as the hyphenated form.
 macro_rules! id_type {
     ($(#[$meta:meta])* $name:ident) => {
@@ -246,6 +292,10 @@ id_type! {
 id_type! {
     /// Identifies a job.
     JobId
+}
+id_type! {
+    /// Identifies an alert, from its firing to its end.
+    AlertId
 }
 
 /// The name of a source: 1 to 64 of `a-z A-Z 0-9 _ -`, so that it can be a member name of an archive as it is.

@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::alert::{Alert, ChannelTest};
 use crate::audit::{AuditRecord, AuditVerification};
 use crate::backup::{Backup, BackupPlan};
 use crate::client::{Client, ClientError};
@@ -10,6 +11,8 @@ use crate::reply::{Page, Reloaded, Reply};
 use crate::report::JobReport;
 use crate::request::{BackupRequest, ListAudit, ListBackups, ListJobs, Request, RestoreRequest, VerifyTarget};
 use crate::restore::RestorePlan;
+use crate::retention::{PlannedBackup, PrunePlan};
+use crate::schedule::{DueTime, Schedule};
 use crate::status::Status;
 
 /// Declares a function that asks one question and takes one kind of reply.
@@ -30,12 +33,12 @@ macro_rules! call {
 
 /// Declares a function that collects the pages of a list.
 macro_rules! list_call {
-    ($(#[$meta:meta])* $name:ident($arg:ident: $type:ty) -> $item:ty = $request:expr, $reply:path) => {
+    ($(#[$meta:meta])* $name:ident($($arg:ident: $type:ty),*) -> $item:ty = $request:expr, $reply:path) => {
         $(#[$meta])*
         ///
         /// # Errors
         /// [`ClientError`].
-        pub async fn $name(&mut self, $arg: $type) -> Result<Vec<$item>, ClientError> {
+        pub async fn $name(&mut self, $($arg: $type),*) -> Result<Vec<$item>, ClientError> {
             let mut reply = self.request(&$request).await?;
             let mut items = Vec::new();
             loop {
@@ -66,6 +69,51 @@ impl Client {
         /// What a backup would do.
         plan_backup(request: BackupRequest) -> BackupPlan =
             Request::Backup(BackupRequest { dry_run: true, ..request }), Reply::BackupPlan(plan) => plan
+    }
+    call! {
+        /// Enqueues the removal of what the plan with this digest lets expire, or the rules do now; the job's id.
+        prune(digest: Option<String>, description: String) -> String =
+            Request::Prune { digest, description }, Reply::Enqueued { job_id } => job_id
+    }
+    call! {
+        /// Takes a backup back from the trash.
+        restore_deleted(backup: String, description: String) -> Backup =
+            Request::RestoreDeleted { backup, description }, Reply::Backup(backup) => *backup
+    }
+    list_call! {
+        /// The schedules.
+        schedules() -> Schedule = Request::Schedules, Reply::Schedules
+    }
+    list_call! {
+        /// The next times at which one schedule, or any, is due.
+        next_due(name: Option<String>, count: u32) -> DueTime = Request::NextDue { name, count }, Reply::DueTimes
+    }
+    call! {
+        /// Enqueues what a schedule does when it is due; the job's id.
+        run_schedule(name: String) -> String = Request::RunSchedule { name }, Reply::Enqueued { job_id } => job_id
+    }
+    call! {
+        /// Pauses a schedule.
+        pause_schedule(name: String, description: String) -> Schedule =
+            Request::PauseSchedule { name, description }, Reply::Schedule(schedule) => *schedule
+    }
+    call! {
+        /// Lets a schedule go on.
+        resume_schedule(name: String, description: String) -> Schedule =
+            Request::ResumeSchedule { name, description }, Reply::Schedule(schedule) => *schedule
+    }
+    list_call! {
+        /// What fires, and with `all` what did, newest first.
+        alerts(all: bool) -> Alert = Request::Alerts { all }, Reply::Alerts
+    }
+    call! {
+        /// Sends a notice through each channel.
+        test_alerts() -> Vec<ChannelTest> = Request::TestAlerts, Reply::ChannelTests(tests) => tests
+    }
+    call! {
+        /// Says that somebody knows of an alert.
+        acknowledge_alert(id: String, description: String) -> Alert =
+            Request::AcknowledgeAlert { id, description }, Reply::Alert(alert) => *alert
     }
     list_call! {
         /// Backups, newest first.
@@ -159,6 +207,29 @@ impl Client {
         match (reply, to) {
             (Reply::SendDescriptor, Some(directory)) => self.pass_descriptor(directory).await,
             (reply, _) => Ok(reply),
+        }
+    }
+
+    /// What pruning would do, and what becomes of each backup, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn plan_prune(&mut self) -> Result<(PrunePlan, Vec<PlannedBackup>), ClientError> {
+        let plan = match self.request(&Request::PlanPrune).await? {
+            Reply::PrunePlan(plan) => *plan,
+            other => return Err(ClientError::Unexpected(other.name())),
+        };
+        let mut backups = Vec::new();
+        loop {
+            match self.next_reply().await? {
+                Reply::PlannedBackups(Page { items, more }) => {
+                    backups.extend(items);
+                    if !more {
+                        return Ok((plan, backups));
+                    }
+                }
+                other => return Err(ClientError::Unexpected(other.name())),
+            }
         }
     }
 }

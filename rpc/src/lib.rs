@@ -8,6 +8,7 @@
 //! So fields carry the names and the order of the documents, nothing is ever skipped, and variants are only appended.
 //! Any other change raises [`PROTOCOL`].
 
+pub mod alert;
 pub mod audit;
 pub mod backup;
 mod calls;
@@ -24,10 +25,13 @@ mod reply;
 pub mod report;
 mod request;
 pub mod restore;
+pub mod retention;
+pub mod schedule;
 pub mod status;
 pub mod value;
 pub mod words;
 
+pub use alert::{Acknowledgement, Alert, ChannelTest};
 pub use audit::{AuditRecord, AuditVerification};
 pub use backup::{Backup, BackupCopy, BackupPlan, BackupSource, Checksum, Hold, PlannedSource, Requester};
 pub use client::{Client, ClientError, Watch, WatchEvent};
@@ -43,10 +47,12 @@ pub use request::{
     BackupRequest, ListAudit, ListBackups, ListJobs, Request, RestoreFrom, RestoreRequest, VerifyTarget,
 };
 pub use restore::{Change, RestorePlan, RestoreSource};
-pub use status::{BackupPoint, DaemonStatus, KeptData, Problem, SourceStatus, Status, StoreStatus};
+pub use retention::{PlannedBackup, PrunePlan};
+pub use schedule::{DueTime, Pause, Schedule};
+pub use status::{BackupPoint, DaemonStatus, KeptData, NoticesStatus, Problem, SourceStatus, Status, StoreStatus};
 pub use value::{Octets, Time};
 pub use words::{
-    BackupState, Class, DownloadFormat, ErrorCode, JobKind, JobState, Mode, RestoreMethod, Scope, Severity, SourceKind,
+    BackupState, Class, DownloadFormat, ErrorCode, EventKind, JobKind, JobState, Mode, RestoreMethod, Scope, Severity, SourceKind,
     Verdict, VerifyResult,
 };
 

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{Alert, ChannelTest};
 use crate::audit::{AuditRecord, AuditVerification};
 use crate::backup::{Backup, BackupPlan};
 use crate::error_reply::ErrorReply;
 use crate::job::{Job, JobUpdate};
 use crate::report::JobReport;
 use crate::restore::RestorePlan;
+use crate::retention::{PlannedBackup, PrunePlan};
+use crate::schedule::{DueTime, Schedule};
 use crate::status::Status;
 use crate::value::Octets;
 
@@ -55,6 +58,22 @@ pub enum Reply {
     AuditVerified(AuditVerification),
     /// All that is known of a job.
     JobReport(Box<JobReport>),
+    /// What pruning would do; pages of `PlannedBackups` follow.
+    PrunePlan(Box<PrunePlan>),
+    /// A page of what becomes of each backup, newest first.
+    PlannedBackups(Page<PlannedBackup>),
+    /// A page of schedules.
+    Schedules(Page<Schedule>),
+    /// One schedule.
+    Schedule(Box<Schedule>),
+    /// A page of times at which something is due.
+    DueTimes(Page<DueTime>),
+    /// A page of alerts.
+    Alerts(Page<Alert>),
+    /// One alert.
+    Alert(Box<Alert>),
+    /// What came of trying each channel.
+    ChannelTests(Vec<ChannelTest>),
 }
 
 impl Reply {
@@ -84,6 +103,14 @@ impl Reply {
             Self::AuditRecords(_) => "AuditRecords",
             Self::AuditVerified(_) => "AuditVerified",
             Self::JobReport(_) => "JobReport",
+            Self::PrunePlan(_) => "PrunePlan",
+            Self::PlannedBackups(_) => "PlannedBackups",
+            Self::Schedules(_) => "Schedules",
+            Self::Schedule(_) => "Schedule",
+            Self::DueTimes(_) => "DueTimes",
+            Self::Alerts(_) => "Alerts",
+            Self::Alert(_) => "Alert",
+            Self::ChannelTests(_) => "ChannelTests",
         }
     }
 }

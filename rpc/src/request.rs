@@ -90,6 +90,64 @@ pub enum Request {
         /// UUID or a unique prefix.
         id: String,
     },
+    /// Answered by `PrunePlan` and pages of `PlannedBackups`.
+    PlanPrune,
+    /// Carries out the plan with this digest, or whatever the rules say now. Answered by `Enqueued`.
+    Prune {
+        /// The digest of a plan that was shown; refused when the plan would be another by now.
+        digest: Option<String>,
+        /// Why; kept in the audit trail.
+        description: String,
+    },
+    /// Takes a backup back from the trash. Answered by `Backup`.
+    RestoreDeleted {
+        /// Which.
+        backup: String,
+        /// Why; kept in the audit trail.
+        description: String,
+    },
+    /// Answered by pages of `Schedules`.
+    Schedules,
+    /// Answered by pages of `DueTimes`, the soonest first.
+    NextDue {
+        /// Only of this schedule.
+        name: Option<String>,
+        /// So many.
+        count: u32,
+    },
+    /// Does now what the schedule does when it is due. Answered by `Enqueued`.
+    RunSchedule {
+        /// Which.
+        name: String,
+    },
+    /// Answered by `Schedule`.
+    PauseSchedule {
+        /// Which.
+        name: String,
+        /// Why; kept in the audit trail.
+        description: String,
+    },
+    /// Answered by `Schedule`.
+    ResumeSchedule {
+        /// Which.
+        name: String,
+        /// Why; kept in the audit trail.
+        description: String,
+    },
+    /// Answered by pages of `Alerts`, the newest first.
+    Alerts {
+        /// Also those that are over.
+        all: bool,
+    },
+    /// Sends a notice through each channel now. Answered by `ChannelTests`.
+    TestAlerts,
+    /// Somebody knows of it. Answered by `Alert`.
+    AcknowledgeAlert {
+        /// UUID, a unique prefix of one, or its key.
+        id: String,
+        /// Why, or what is done about it; kept in the audit trail.
+        description: String,
+    },
 }
 
 impl Request {
@@ -115,6 +173,17 @@ impl Request {
             Self::AuditList(_) => "audit list",
             Self::AuditVerify => "audit verify",
             Self::JobReport { .. } => "job show --report",
+            Self::PlanPrune => "prune --dry-run",
+            Self::Prune { .. } => "prune",
+            Self::RestoreDeleted { .. } => "restore-deleted",
+            Self::Schedules => "schedule list",
+            Self::NextDue { .. } => "schedule next",
+            Self::RunSchedule { .. } => "schedule run",
+            Self::PauseSchedule { .. } => "schedule pause",
+            Self::ResumeSchedule { .. } => "schedule resume",
+            Self::Alerts { .. } => "alerts",
+            Self::TestAlerts => "alerts test",
+            Self::AcknowledgeAlert { .. } => "alerts ack",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alert;
 use crate::job::Job;
 use crate::value::{Octets, Time};
 use crate::words::{Severity, SourceKind, Verdict};
@@ -18,6 +19,16 @@ pub struct Status {
     pub protected_since: Option<Time>,
     /// How long a restore of everything takes, by what earlier ones took.
     pub restore_estimate_seconds: Option<u64>,
+    /// How long it may take (recovery time objective).
+    pub rto_seconds: u64,
+    /// Whether that is what the last restore of as much took, and not reckoned from one of less or more.
+    pub restore_was_measured: bool,
+    /// What fires, worst first; also among the problems.
+    pub alerts: Vec<Alert>,
+    /// Notices that are on their way.
+    pub notices: NoticesStatus,
+    /// Whom to call; empty when nobody is configured.
+    pub contact: String,
     /// What is wrong, worst first.
     pub problems: Vec<Problem>,
     /// Each source, in the order of the configuration.
@@ -73,6 +84,19 @@ pub struct SourceStatus {
     pub rpo_seconds: Option<u64>,
     /// Its newest backup of which every byte was read and compared.
     pub newest_verified: Option<BackupPoint>,
+    /// When a schedule backs it up next; absent when none does.
+    pub next_backup_at: Option<Time>,
+}
+
+/// Notices that are on their way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticesStatus {
+    /// Not delivered yet.
+    pub waiting: u64,
+    /// Given up within the last week, after three days of trying.
+    pub given_up: u64,
+    /// What the other side answered last to one that waits or was given up.
+    pub last_error: Option<String>,
 }
 
 /// Where backups are kept.
@@ -90,6 +114,8 @@ pub struct StoreStatus {
     pub backups: u64,
     /// Bytes of their archives.
     pub bytes: u64,
+    /// Days until it is full at the rate of the last weeks; absent when it does not grow, or nothing is known of that.
+    pub days_until_full: Option<u64>,
 }
 
 /// The running daemon.

@@ -205,6 +205,40 @@ words! {
 }
 
 words! {
+    /// What somebody may want to be told of: the end of a job, or a condition that an alert watches.
+    EventKind {
+        /// A backup was taken.
+        BackupSuccess = "backup_success",
+        /// A backup failed.
+        BackupFailure = "backup_failure",
+        /// A restore is done.
+        RestoreSuccess = "restore_success",
+        /// A restore failed, and was taken back.
+        RestoreFailure = "restore_failure",
+        /// A verification failed.
+        VerifyFailure = "verify_failure",
+        /// Little room is left where the backups lie.
+        LowDisk = "low_disk",
+        /// A source has no backup that is recent enough.
+        MissingBackup = "missing_backup",
+        /// A backup is damaged or gone.
+        Corruption = "corruption",
+        /// The backups' disk is not there.
+        StoreMissing = "store_missing",
+        /// A schedule was due and did not run.
+        ScheduleSkipped = "schedule_skipped",
+        /// A backup is far smaller than the ones before.
+        SuspiciousBackup = "suspicious_backup",
+        /// A restore could not be settled after a crash.
+        UnsettledRestore = "unsettled_restore",
+        /// A notice could not be delivered.
+        DeliveryFailure = "delivery_failure",
+        /// Somebody tries whether notices arrive.
+        Test = "test",
+    }
+}
+
+words! {
     /// The short answer to "are we protected?"
     Verdict {
         /// Every source has a backup that is recent enough, and nothing is wrong.

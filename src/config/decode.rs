@@ -2,7 +2,12 @@
 //!
 //! A bad value is reported and the default stands in for it, so that the rest of the file is still looked at.
 
+mod alerts;
+mod email;
+mod retention;
+mod schedule;
 mod source;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +41,20 @@ pub(super) fn draft(file: &Path, document: &Document<'_>, environment: &Lookup<'
     let hooks = hooks(&mut Reader::new(document.table("hooks"), problems));
     let access = access(&mut Reader::new(document.table("access"), problems));
     let (sources, source_places) = source::sources(document, problems);
-    let config = Config { file: file.to_owned(), daemon, backup, sources, objectives, hooks, access };
+    let config = Config {
+        file: file.to_owned(),
+        schedules: schedule::schedules(document, &daemon.timezone, problems),
+        retention: retention::retention(document.table("retention"), environment, problems),
+        alerts: alerts::alerts(&mut Reader::new(document.table("alerts"), problems)),
+        email: email::email(document.table("email"), environment, problems),
+        webhooks: webhook::webhooks(document, problems),
+        daemon,
+        backup,
+        sources,
+        objectives,
+        hooks,
+        access,
+    };
     Draft { config, backup_dir, source_places }
 }
 

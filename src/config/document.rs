@@ -58,8 +58,8 @@ impl<'t> Fields<'t> {
 #[derive(Default)]
 pub(super) struct Document<'t> {
     tables: BTreeMap<&'static str, Fields<'t>>,
-    sources: Vec<Fields<'t>>,
-    mentions_sources: bool,
+    /// Also those that were written in a form that had to be refused; these are empty.
+    lists: BTreeMap<&'static str, Vec<Fields<'t>>>,
 }
 
 impl<'t> Document<'t> {
@@ -90,14 +90,9 @@ impl<'t> Document<'t> {
         self.tables.get(name)
     }
 
-    /// The elements of `[[source]]`.
-    pub(super) fn sources(&self) -> &[Fields<'t>] {
-        &self.sources
-    }
-
-    /// Whether `source` was written at all, if only in a form that had to be refused.
-    pub(super) const fn mentions_sources(&self) -> bool {
-        self.mentions_sources
+    /// The elements of `[[name]]`; `None` when it was not written at all.
+    pub(super) fn list(&self, name: &str) -> Option<&[Fields<'t>]> {
+        self.lists.get(name).map(Vec::as_slice)
     }
 
     fn take_section(
@@ -112,7 +107,9 @@ impl<'t> Document<'t> {
             problems.add(origin, section.name, "is not supported by this version yet; remove the section");
             return;
         }
-        self.mentions_sources |= section.form == Form::List;
+        if section.form == Form::List {
+            self.lists.entry(section.name).or_default();
+        }
         match (section.form, value.into_inner()) {
             (Form::Table, DeValue::Table(table)) => {
                 let fields = take_fields(section, section.name.to_owned(), origin, table, lines, problems);
@@ -123,7 +120,8 @@ impl<'t> Document<'t> {
                     let origin = lines.at(item.span().start);
                     if let DeValue::Table(table) = item.into_inner() {
                         let name = element_name(section, &table);
-                        self.sources.push(take_fields(section, name, origin, table, lines, problems));
+                        let fields = take_fields(section, name, origin, table, lines, problems);
+                        self.lists.entry(section.name).or_default().push(fields);
                     } else {
                         problems.add(origin, section.name, format!("is no table; begin it with [[{}]]", section.name));
                     }

@@ -5,6 +5,7 @@
 //! Called at start-up, on reload and by `check-config`.
 
 mod access;
+mod alerts;
 mod check;
 mod database_url;
 mod decode;
@@ -14,6 +15,7 @@ mod hooks;
 mod nearest;
 mod problem;
 mod reader;
+mod schedule;
 mod schema;
 mod settings;
 mod source;
@@ -22,11 +24,15 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use crate::retention::RetentionPolicy;
+
 pub use access::{Access, Principal};
+pub use alerts::{Alerts, Email, MailPassword, MailTls, Webhook};
 pub use database_url::{BadDatabaseUrl, DatabaseUrl, LONGEST_NAME};
 pub use environment::{Lookup, system};
 pub use hooks::{Hook, Hooks, Probe};
 pub use problem::{ConfigErrors, Origin, Problem};
+pub use schedule::{Schedule, ScheduledWork, VerifyWhich};
 pub use settings::{Backup, Compression, Daemon, MinFree, Objectives};
 pub use source::{FilesSettings, JsonSettings, PostgresSettings, Source, SourceSettings};
 pub use template::{DEFAULT_TEMPLATE, QUICKSTART_TEMPLATE, UnfitFolder, fill_quickstart};
@@ -47,6 +53,16 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// `[objectives]`.
     pub objectives: Objectives,
+    /// `[[schedule]]`, in the order of the file.
+    pub schedules: Vec<Schedule>,
+    /// `[retention]`.
+    pub retention: RetentionPolicy,
+    /// `[alerts]`.
+    pub alerts: Alerts,
+    /// `[email]`; `None` when no mail is sent.
+    pub email: Option<Email>,
+    /// `[[webhook]]`, in the order of the file.
+    pub webhooks: Vec<Webhook>,
     /// `[hooks]`.
     pub hooks: Hooks,
     /// `[access]`.

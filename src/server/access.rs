@@ -45,14 +45,27 @@ pub(super) const fn needed_for(request: &Request) -> Role {
         | Request::Jobs(_)
         | Request::Job { .. }
         | Request::JobReport { .. }
-        | Request::WatchJob { .. } => Role::Viewer,
-        Request::Backup(_) | Request::Verify { .. } | Request::CancelJob { .. } => Role::Operator,
+        | Request::WatchJob { .. }
+        | Request::Schedules
+        | Request::NextDue { .. }
+        | Request::Alerts { .. } => Role::Viewer,
+        Request::Backup(_)
+        | Request::Verify { .. }
+        | Request::CancelJob { .. }
+        | Request::RunSchedule { .. }
+        | Request::TestAlerts
+        | Request::AcknowledgeAlert { .. } => Role::Operator,
         Request::Restore(_)
         | Request::Delete { .. }
         | Request::Download { .. }
         | Request::Hold { .. }
         | Request::Release { .. }
         | Request::Reload
+        | Request::PlanPrune
+        | Request::Prune { .. }
+        | Request::RestoreDeleted { .. }
+        | Request::PauseSchedule { .. }
+        | Request::ResumeSchedule { .. }
         | Request::AuditList(_)
         | Request::AuditVerify => Role::Admin,
     }

@@ -115,6 +115,17 @@ impl Server {
             Request::Reload => self.reload(caller),
             Request::AuditList(request) => self.audit_list(&request),
             Request::AuditVerify => self.audit_verify(caller),
+            Request::PlanPrune => self.plan_prune(),
+            Request::Prune { digest, description } => self.prune(caller, digest, description),
+            Request::RestoreDeleted { backup, description } => self.restore_deleted(caller, &backup, &description),
+            Request::Schedules => self.schedules(),
+            Request::NextDue { name, count } => self.next_due(name.as_deref(), count),
+            Request::RunSchedule { name } => self.run_schedule(caller, &name),
+            Request::PauseSchedule { name, description } => self.pause_schedule(caller, &name, &description),
+            Request::ResumeSchedule { name, description } => self.resume_schedule(caller, &name, &description),
+            Request::Alerts { all } => self.alerts(all),
+            Request::TestAlerts => self.test_alerts(caller),
+            Request::AcknowledgeAlert { id, description } => self.acknowledge_alert(caller, &id, &description),
         }
     }
 

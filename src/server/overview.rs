@@ -49,6 +49,11 @@ pub(super) fn status(server: &Server) -> Result<Status, Failure> {
         generated_at: now.into(),
         protected_since: protected_since.flatten(),
         restore_estimate_seconds: restore_estimate(&jobs, &backups),
+        rto_seconds: policy.objectives.rto.as_secs(),
+        restore_was_measured: false,
+        alerts: Vec::new(),
+        notices: carelog_rpc::NoticesStatus::default(),
+        contact: String::new(),
         problems,
         sources,
         newest_verified: newest(&backups, is_verified).map(point),
@@ -118,6 +123,7 @@ fn source_status(source: &Arc<dyn Source>, backups: &[BackupRecord], policy: &Po
         newest_backup,
         age_seconds,
         rpo_seconds: Some(policy.objectives.rpo.as_secs()),
+        next_backup_at: None,
         newest_verified: newest(backups, |backup| is_verified(backup) && holds(backup)).map(point),
     }
 }
@@ -152,6 +158,7 @@ fn store_status(parts: &Parts, policy: &Policy, backups: &[BackupRecord]) -> Sto
         same_device_as: parts.sources.iter().filter(shares).map(|source| source.name().to_string()).collect(),
         free_bytes: space.map(|space| space.free_bytes),
         total_bytes: space.map(|space| space.total_bytes),
+        days_until_full: None,
         backups: here.clone().count() as u64,
         bytes: here.map(|backup| backup.size_bytes).sum(),
     }

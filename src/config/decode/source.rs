@@ -25,12 +25,12 @@ const OF_SOME_KINDS: [(&str, &[SourceKind]); 9] = [
 
 /// Every source that can be used, and where the path or the URL of each was said.
 pub(super) fn sources(document: &Document<'_>, problems: &mut Problems) -> (Vec<Source>, Vec<Origin>) {
-    if !document.mentions_sources() {
+    if document.list("source").is_none() {
         problems.add(Origin::File, "source", "nothing is configured to be backed up; add a [[source]] section");
     }
     let mut named: BTreeMap<SourceName, Origin> = BTreeMap::new();
     let mut sources = Vec::new();
-    for fields in document.sources() {
+    for fields in document.list("source").unwrap_or_default() {
         let mut reader = Reader::new(Some(fields), problems);
         let name = reader.required_text("name", "data", |text| SourceName::new(text).map_err(|e| e.to_string()));
         let settings = settings(&mut reader);
