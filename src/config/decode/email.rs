@@ -5,11 +5,7 @@ use crate::config::document::Fields;
 use crate::config::environment::Lookup;
 use crate::config::problem::Problems;
 
-pub(super) fn email(
-    fields: Option<&Fields<'_>>,
-    environment: &Lookup<'_>,
-    problems: &mut Problems,
-) -> Option<Email> {
+pub(super) fn email(fields: Option<&Fields<'_>>, environment: &Lookup<'_>, problems: &mut Problems) -> Option<Email> {
     let _ = (fields, environment, problems);
     None
 }

@@ -9,11 +9,21 @@ impl Server {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 
-    pub(in crate::server) fn prune(&self, _caller: &Caller, _digest: Option<String>, _description: String) -> Result<Answer, Failure> {
+    pub(in crate::server) fn prune(
+        &self,
+        _caller: &Caller,
+        _digest: Option<String>,
+        _description: String,
+    ) -> Result<Answer, Failure> {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 
-    pub(in crate::server) fn restore_deleted(&self, _caller: &Caller, _backup: &str, _description: &str) -> Result<Answer, Failure> {
+    pub(in crate::server) fn restore_deleted(
+        &self,
+        _caller: &Caller,
+        _backup: &str,
+        _description: &str,
+    ) -> Result<Answer, Failure> {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 }

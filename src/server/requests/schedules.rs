@@ -17,11 +17,21 @@ impl Server {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 
-    pub(in crate::server) fn pause_schedule(&self, _caller: &Caller, _name: &str, _description: &str) -> Result<Answer, Failure> {
+    pub(in crate::server) fn pause_schedule(
+        &self,
+        _caller: &Caller,
+        _name: &str,
+        _description: &str,
+    ) -> Result<Answer, Failure> {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 
-    pub(in crate::server) fn resume_schedule(&self, _caller: &Caller, _name: &str, _description: &str) -> Result<Answer, Failure> {
+    pub(in crate::server) fn resume_schedule(
+        &self,
+        _caller: &Caller,
+        _name: &str,
+        _description: &str,
+    ) -> Result<Answer, Failure> {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 }
