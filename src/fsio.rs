@@ -7,6 +7,7 @@
 
 mod durable;
 mod lock;
+mod reserve;
 mod space;
 
 pub use durable::{
@@ -14,4 +15,5 @@ pub use durable::{
     sweep_temporaries, write_durably,
 };
 pub use lock::{Lock, LockError, lock_exclusively};
+pub use reserve::{Reserve, is_full};
 pub use space::{Space, device_of, free_space, free_space_of};

@@ -3,6 +3,7 @@
 mod lookup;
 mod references;
 mod rows;
+mod trash;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -12,7 +13,7 @@ pub use lookup::BackupFilter;
 pub(super) use rows::insert;
 
 use super::column::ms;
-use super::{Catalog, CatalogError, audit};
+use super::{Catalog, CatalogError, audit, retention};
 use crate::archive::{RestorePoint, SourceSummary};
 use crate::audit::Entry;
 use crate::model::{BackupId, BackupState, Class, JobId, Mode, Requester, Scope, Sha256, VerifyResult};
@@ -76,6 +77,8 @@ pub struct BackupRecord {
     pub holds: Vec<Hold>,
     /// What it is good for.
     pub state: BackupState,
+    /// When it was put into the trash; `None` outside of it.
+    pub trashed_at: Option<Timestamp>,
     /// The job that made it; `None` when the catalog was rebuilt since.
     pub job_id: Option<JobId>,
 }
@@ -107,6 +110,7 @@ impl BackupRecord {
             verify_result: None,
             holds: Vec::new(),
             state: BackupState::Available,
+            trashed_at: None,
             job_id: None,
         }
     }
@@ -125,13 +129,27 @@ impl Catalog {
         })
     }
 
-    /// Adds those of `found`, read from the store's archives, that the catalog does not know, and returns how many. Fills
-    /// a new catalog, and takes in an archive that was published right before the daemon was killed.
+    /// Adds those of `found`, read from the store's archives, that the catalog does not know, and returns how many: an
+    /// archive that was published right before the daemon was killed.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn take_in(&self, found: &[BackupRecord], entry: &Entry) -> Result<usize, CatalogError> {
+        self.add_unknown(found, entry, false)
+    }
+
+    /// As [`Catalog::take_in`], for a new catalog. If there are any, nothing expires by itself until somebody has looked:
+    /// [`Catalog::prune_waits_since`].
     ///
     /// # Errors
     /// [`CatalogError`].
     pub fn rebuild_from(&self, found: &[BackupRecord], entry: &Entry) -> Result<usize, CatalogError> {
+        self.add_unknown(found, entry, true)
+    }
+
+    fn add_unknown(&self, found: &[BackupRecord], entry: &Entry, is_new: bool) -> Result<usize, CatalogError> {
         self.write(|tx| {
+            let was_empty: bool = tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM backups)", [], |row| row.get(0))?;
             let mut added = 0;
             for backup in found {
                 let known: bool = tx.query_row(
@@ -143,6 +161,10 @@ impl Catalog {
                     insert(tx, backup)?;
                     added += 1;
                 }
+            }
+            // Several at once in an empty catalog: it was new, and a crash came before it was filled.
+            if (is_new && added > 0) || (was_empty && added > 1) {
+                retention::begin_prune_wait(tx, entry.time)?;
             }
             audit::append(tx, &entry.clone().with("added", added))?;
             Ok(added)

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::fsio;
 use crate::model::{BackupId, JobId, JobState};
 
 /// Why the catalog did not do what was asked. Nothing was changed.
@@ -81,6 +82,20 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// Whether there was no room for it.
+    pub(super) fn is_disk_full(&self) -> bool {
+        // To make SQLite's shared memory larger fails by an error of its own.
+        const NO_ROOM_FOR_SHARED_MEMORY: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        match self {
+            Self::Database(error) | Self::Open { source: error, .. } => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+                    || error.sqlite_error().is_some_and(|error| error.extended_code == NO_ROOM_FOR_SHARED_MEMORY)
+            }
+            Self::Io { source, .. } => fsio::is_full(source),
+            _ => false,
+        }
+    }
+
     /// Whether the same change would be refused again, however long one waits.
     #[must_use]
     pub fn is_permanent(&self) -> bool {

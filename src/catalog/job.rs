@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use lookup::JobFilter;
-pub use spec::{BackupSpec, JobSpec, Lane, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
+pub(super) use lookup::many as many_jobs;
+pub use spec::{BackupSpec, ExpireSpec, JobSpec, Lane, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
 
 use super::BackupRecord;
 use crate::model::{BackupId, ErrorCode, JobId, JobState, Requester};

@@ -12,6 +12,7 @@ mod error;
 mod find;
 mod job;
 mod open;
+mod retention;
 #[cfg(test)]
 pub(crate) mod samples;
 mod schema;
@@ -26,18 +27,20 @@ pub use backup::{BackupFilter, BackupRecord, Hold};
 pub use error::CatalogError;
 pub use find::FindError;
 pub use job::{
-    BackupSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec, RestoreSpec, UndoSpec,
-    VerifySpec,
+    BackupSpec, ExpireSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec,
+    RestoreSpec, UndoSpec, VerifySpec,
 };
 pub use open::Opened;
 
 use crate::audit::Entry;
 use crate::failpoint;
+use crate::fsio::Reserve;
 
 /// A handle on the catalog. Clones share one connection; each method is one transaction.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     connection: Arc<Mutex<Connection>>,
+    reserve: Reserve,
 }
 
 impl Catalog {
@@ -76,7 +79,20 @@ impl Catalog {
         work(&self.lock())
     }
 
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+    /// Sets room aside beside the catalog, with which it goes on when the disk is full: nothing is removed without its being
+    /// written down. To be called when there may be room again.
+    pub fn make_reserve(&self) {
+        self.reserve.make();
+    }
+
+    fn write<T>(&self, work: impl Fn(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        match self.try_write(&work) {
+            Err(error) if error.is_disk_full() && self.reserve.give_up() => self.try_write(&work),
+            done => done,
+        }
+    }
+
+    fn try_write<T>(&self, work: impl Fn(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction)?;

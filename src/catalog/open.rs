@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, APPLICATION_ID};
 use super::{Catalog, CatalogError};
-use crate::fsio;
+use crate::fsio::{self, Reserve};
 
 /// What was found at the catalog's place. All but [`Opened::Existing`] mean: rebuild the backups from the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Catalog {
             return Ok((Self::create(path)?, Opened::Created));
         }
         match open_existing(path) {
-            Ok(connection) => Ok((Self::of(connection), Opened::Existing)),
+            Ok(connection) => Ok((Self::of(path, connection), Opened::Existing)),
             Err(Unusable::Refused(error)) => Err(error),
             Err(Unusable::Damaged(why)) => {
                 let aside = fsio::set_aside(path, &damaged_suffix(now)).map_err(failed)?;
@@ -69,7 +69,7 @@ impl Catalog {
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         made.map_err(|source| CatalogError::Io { path: path.to_owned(), source })?;
         match open_existing(path) {
-            Ok(connection) => Ok(Self::of(connection)),
+            Ok(connection) => Ok(Self::of(path, connection)),
             Err(Unusable::Refused(error)) => Err(error),
             Err(Unusable::Damaged(why)) => Err(CatalogError::Io {
                 path: path.to_owned(),
@@ -78,12 +78,24 @@ impl Catalog {
         }
     }
 
-    fn of(connection: Connection) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)) }
+    fn of(path: &Path, connection: Connection) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), reserve: reserve_of(path) }
     }
 }
 
+fn reserve_of(path: &Path) -> Reserve {
+    Reserve::in_dir(path.parent().unwrap_or(path))
+}
+
+/// On a full disk with what the reserve makes room for: who cannot start cannot remove anything either.
 fn open_existing(path: &Path) -> Result<Connection, Unusable> {
+    match try_open_existing(path) {
+        Err(Unusable::Refused(error)) if error.is_disk_full() && reserve_of(path).give_up() => try_open_existing(path),
+        opened => opened,
+    }
+}
+
+fn try_open_existing(path: &Path) -> Result<Connection, Unusable> {
     let judged = |source| judge(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(judged)?;

@@ -56,6 +56,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let jobs = Arc::new(Jobs::new(parts));
     jobs.remove_unneeded_archives();
     let runner = Arc::clone(&jobs);
+    catalog.make_reserve();
     let (queue, interrupted) = Queue::start(catalog.clone(), clock, runner)?;
     for job in &interrupted {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::audit::{Actor, Entry};
-use crate::catalog::{BackupFilter, Catalog, Opened};
+use crate::catalog::{BackupFilter, BackupRecord, Catalog, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::BackupState;
@@ -50,7 +52,10 @@ pub(super) fn reconcile(catalog: &Catalog, store: &dyn Store, opened: &Opened, c
     }
     if !found.backups.is_empty() || *opened != Opened::Existing {
         let entry = Entry::new(clock.now(), Actor::daemon("recovery"), "catalog.rebuild", "");
-        let added = catalog.rebuild_from(&found.backups, &entry)?;
+        let added = match opened {
+            Opened::Existing => catalog.take_in(&found.backups, &entry)?,
+            Opened::Created | Opened::SetAside { .. } => catalog.rebuild_from(&found.backups, &entry)?,
+        };
         if added > 0 {
             tracing::warn!("{added} backups that the catalog did not know were taken in from the store");
         }
@@ -66,9 +71,28 @@ pub(super) fn reconcile(catalog: &Catalog, store: &dyn Store, opened: &Opened, c
         let entry = Entry::new(clock.now(), Actor::daemon("recovery"), "backup.state", backup.id).with("state", state);
         match state {
             // Deleted right before the daemon ended.
-            BackupState::Retained => catalog.retain_backup(backup.id, &entry)?,
+            BackupState::Retained => {
+                catalog.retain_backup(backup.id, &entry)?;
+                // Its time in the trash was just over.
+                set_untrashed(store, backup)?;
+            }
+            BackupState::Trashed => catalog.trash_backup(backup.id, trashed_at(store, backup, clock), &entry)?,
+            _ if backup.state == BackupState::Trashed => catalog.take_back_backup(backup.id, state, &entry)?,
             _ => catalog.set_backup_state(backup.id, state, &entry)?,
         }
     }
     Ok(())
+}
+
+/// Since when the backup lies in the trash. Where that cannot be read, its time begins now.
+fn trashed_at(store: &dyn Store, backup: &BackupRecord, clock: &Clock) -> Timestamp {
+    let since = backup.filename.parse().ok().and_then(|name| store.trashed_at(&name).ok().flatten());
+    since.unwrap_or_else(|| clock.now())
+}
+
+fn set_untrashed(store: &dyn Store, backup: &BackupRecord) -> Result<(), StoreError> {
+    match backup.filename.parse().map(|name| store.set_trashed(&name, None)) {
+        Ok(Err(StoreError::NotFound(_))) | Err(_) => Ok(()),
+        Ok(done) => done,
+    }
 }

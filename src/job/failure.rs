@@ -7,6 +7,7 @@ use std::io;
 use crate::archive::verify::VerifyError;
 use crate::archive::{ReadError, WriteError};
 use crate::catalog::{CatalogError, JobError};
+use crate::fsio::is_full;
 use crate::model::ErrorCode;
 use crate::progress::Cancelled;
 use crate::source::postgres::PostgresError;
@@ -183,10 +184,6 @@ impl From<StageError> for JobError {
         };
         failure(code, error, hint)
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The next step after an error of the system.

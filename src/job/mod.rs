@@ -80,6 +80,7 @@ impl Runner for Jobs {
             JobSpec::Undo(spec) => restore::run_undo(&cx, spec).map(JobEnd::from),
             JobSpec::Verify(spec) => verify::run(&cx, spec).map(JobEnd::from),
             JobSpec::Prune(spec) => prune::run(&cx, spec).map(JobEnd::from),
+            JobSpec::Expire(spec) => prune::run_expire(&cx, spec).map(JobEnd::from),
         };
         let mut ended = ended.unwrap_or_else(|error| {
             let backup_id = cx.restored_backup();
@@ -91,6 +92,7 @@ impl Runner for Jobs {
         if job.spec.lane() == Lane::Write {
             parts.restores.discard_expired(&parts, Some(job.id));
             let _freed = prune::remove_unneeded(&parts, &Actor::daemon("queue"));
+            parts.catalog.make_reserve();
         }
         ended
     }

@@ -19,6 +19,7 @@ pub(super) fn check<K>(make: impl Fn() -> (Box<dyn Store>, K)) {
         what_is_removed_is_gone,
         what_is_held_is_not_removed,
         what_is_retained_is_listed_so_until_it_is_removed,
+        what_lies_in_the_trash_is_listed_so_until_it_is_taken_back_or_removed,
         an_absent_archive_is_not_found,
         a_sweep_leaves_what_is_published,
         there_is_room,
@@ -47,6 +48,7 @@ fn what_is_published_can_be_listed_and_read(store: &dyn Store) {
         name: name.clone(),
         size_bytes,
         is_retained: false,
+        is_trashed: false,
     });
     assert_eq!(store.list().unwrap(), listed);
     let mut bytes = Vec::new();
@@ -113,12 +115,30 @@ fn what_is_retained_is_listed_so_until_it_is_removed(store: &dyn Store) {
     assert_eq!(listed(), [(retained, false), (other, false)]);
 }
 
+fn what_lies_in_the_trash_is_listed_so_until_it_is_taken_back_or_removed(store: &dyn Store) {
+    let [removed, taken_back] = [0, 1].map(|n| publish(store, time(n), b"x"));
+    let trashed = || store.list().unwrap().into_iter().map(|stored| stored.is_trashed).collect::<Vec<_>>();
+    assert_eq!(store.trashed_at(&removed).unwrap(), None);
+    for name in [&removed, &taken_back] {
+        store.set_trashed(name, Some(time(7))).unwrap();
+        assert_eq!(store.trashed_at(name).unwrap(), Some(time(7)));
+    }
+    assert_eq!(store.sweep().unwrap(), Vec::<String>::new());
+    assert_eq!(trashed(), [true, true]);
+    store.set_trashed(&taken_back, None).unwrap();
+    assert_eq!((trashed(), store.trashed_at(&taken_back).unwrap()), (vec![true, false], None));
+    store.remove(&removed).unwrap();
+    assert_eq!(publish(store, time(0), b"again"), removed, "its name is free again");
+    assert_eq!(trashed(), [false, false]);
+}
+
 fn an_absent_archive_is_not_found(store: &dyn Store) {
     let absent = ArchiveName::new(Class::Backup, time(0), 1, ".tar");
     assert!(matches!(store.open(&absent), Err(StoreError::NotFound(_))));
     assert!(matches!(store.remove(&absent), Err(StoreError::NotFound(_))));
     assert!(matches!(store.set_holds(&absent, &[hold("x")]), Err(StoreError::NotFound(_))));
     assert!(matches!(store.set_retained(&absent, true), Err(StoreError::NotFound(_))));
+    assert!(matches!(store.set_trashed(&absent, Some(time(0))), Err(StoreError::NotFound(_))));
     assert_eq!(store.holds(&absent).unwrap(), []);
 }
 

@@ -1,7 +1,9 @@
 //! A store in a local folder.
 //!
 //! The folder is 0700, archives are 0600. Beside each archive stands `NAME.sha256`, which `sha256sum -c` accepts, and,
-//! while somebody holds it, `NAME.hold`; beside one that stays only for others, `NAME.retained`. The file `.carelog-store` says which store this is.
+//! while somebody holds it, `NAME.hold`; beside one that stays only for others, `NAME.retained`; beside one in the trash,
+//! `NAME.trashed`. The file `.carelog-store` says which store this is, and `.carelog-reserve` is room that is given up when
+//! a full disk would keep backups from being removed.
 
 mod identity;
 mod sidecar;
@@ -20,7 +22,7 @@ use super::{ArchiveName, Partial, Store, StoreError, StoredArchive};
 use crate::archive::Codec;
 use crate::catalog::Hold;
 use crate::failpoint;
-use crate::fsio::{self, Space};
+use crate::fsio::{self, Reserve, Space};
 use crate::model::{Class, Sha256};
 
 /// The ending of an archive's name while it is written.
@@ -31,6 +33,7 @@ const PARTIAL: &str = ".partial";
 pub struct LocalStore {
     dir: PathBuf,
     id: Uuid,
+    reserve: Reserve,
 }
 
 impl LocalStore {
@@ -48,13 +51,13 @@ impl LocalStore {
             None => identity::read_or_create(dir, now)?,
         };
         fsio::create_private_dir(dir).map_err(|source| StoreError::io("closing to others", dir, source))?;
-        Ok(Self { dir: dir.to_owned(), id })
+        Ok(Self::absent(dir, id))
     }
 
     /// The store `id` that should be in the folder `dir` and may not be there at present: every use of it looks again.
     #[must_use]
     pub fn absent(dir: &Path, id: Uuid) -> Self {
-        Self { dir: dir.to_owned(), id }
+        Self { dir: dir.to_owned(), id, reserve: Reserve::in_dir(dir) }
     }
 
     /// The folder.
@@ -86,9 +89,17 @@ impl LocalStore {
         }
     }
 
+    /// Does something without which nothing can be removed: on a full disk the reserve makes room for it.
+    fn in_any_case(&self, work: impl Fn() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        match work() {
+            Err(StoreError::Io { source, .. }) if fsio::is_full(&source) && self.reserve.give_up() => work(),
+            done => done,
+        }
+    }
+
     /// Whether any file has this name already, finished or not.
     fn is_taken(&self, name: &ArchiveName) -> io::Result<bool> {
-        for ending in ["", PARTIAL, sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED] {
+        for ending in ["", PARTIAL, sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED, sidecar::TRASHED] {
             if self.path_of(name, ending).try_exists()? {
                 return Ok(true);
             }
@@ -110,7 +121,7 @@ impl Store for LocalStore {
         self.check()?;
         let failed = |source| StoreError::io("listing", &self.dir, source);
         let mut archives = Vec::new();
-        let mut retained = HashSet::new();
+        let (mut retained, mut trashed) = (HashSet::new(), HashSet::new());
         for entry in std::fs::read_dir(&self.dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let file_name = entry.file_name();
@@ -118,14 +129,19 @@ impl Store for LocalStore {
             if let Some(name) = text.strip_suffix(sidecar::RETAINED) {
                 retained.insert(name.to_owned());
             }
+            if let Some(name) = text.strip_suffix(sidecar::TRASHED) {
+                trashed.insert(name.to_owned());
+            }
             let Ok(name) = text.parse() else { continue };
             let metadata = entry.metadata().map_err(failed)?;
             if metadata.is_file() {
-                archives.push(StoredArchive { name, size_bytes: metadata.len(), is_retained: false });
+                let size_bytes = metadata.len();
+                archives.push(StoredArchive { name, size_bytes, is_retained: false, is_trashed: false });
             }
         }
         for archive in &mut archives {
             archive.is_retained = retained.contains(archive.name.as_str());
+            archive.is_trashed = trashed.contains(archive.name.as_str());
         }
         archives.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(archives)
@@ -211,7 +227,9 @@ impl Store for LocalStore {
             // Also when only the fsync of the folder failed: nothing is to stay that belongs to nothing.
             Ok(true) | Err(_) => {}
         }
-        let beside = [sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED].map(remove);
+        let beside = [sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED, sidecar::TRASHED].map(remove);
+        // There is room again.
+        self.reserve.make();
         beside.into_iter().fold(archive, Result::and).map(drop)
     }
 
@@ -222,13 +240,23 @@ impl Store for LocalStore {
     fn set_holds(&self, name: &ArchiveName, holds: &[Hold]) -> Result<(), StoreError> {
         self.check()?;
         self.require_archive(name)?;
-        sidecar::write_holds(&self.path_of(name, sidecar::HOLD), holds)
+        self.in_any_case(|| sidecar::write_holds(&self.path_of(name, sidecar::HOLD), holds))
     }
 
     fn set_retained(&self, name: &ArchiveName, is_retained: bool) -> Result<(), StoreError> {
         self.check()?;
         self.require_archive(name)?;
-        sidecar::write_retained(&self.path_of(name, sidecar::RETAINED), is_retained)
+        self.in_any_case(|| sidecar::write_retained(&self.path_of(name, sidecar::RETAINED), is_retained))
+    }
+
+    fn set_trashed(&self, name: &ArchiveName, at: Option<Timestamp>) -> Result<(), StoreError> {
+        self.check()?;
+        self.require_archive(name)?;
+        self.in_any_case(|| sidecar::write_trashed(&self.path_of(name, sidecar::TRASHED), at))
+    }
+
+    fn trashed_at(&self, name: &ArchiveName) -> Result<Option<Timestamp>, StoreError> {
+        sidecar::read_trashed(&self.path_of(name, sidecar::TRASHED))
     }
 
     fn space(&self) -> Result<Space, StoreError> {
@@ -238,7 +266,9 @@ impl Store for LocalStore {
 
     fn sweep(&self) -> Result<Vec<String>, StoreError> {
         self.check()?;
-        sweep::sweep(&self.dir).map_err(|source| StoreError::io("sweeping", &self.dir, source))
+        let swept = sweep::sweep(&self.dir).map_err(|source| StoreError::io("sweeping", &self.dir, source))?;
+        self.reserve.make();
+        Ok(swept)
     }
 }
 

@@ -99,6 +99,19 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::NotFound`], or another.
     fn set_retained(&self, name: &ArchiveName, is_retained: bool) -> Result<(), StoreError>;
 
+    /// Notes beside the archive that its backup was put into the trash at this time, or takes that back. So a lost catalog
+    /// does not bring it back. [`Store::list`] tells that it lies there, [`Store::trashed_at`] since when.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or another.
+    fn set_trashed(&self, name: &ArchiveName, at: Option<Timestamp>) -> Result<(), StoreError>;
+
+    /// When the archive's backup was put into the trash; `None` when it was not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn trashed_at(&self, name: &ArchiveName) -> Result<Option<Timestamp>, StoreError>;
+
     /// How much room there is.
     ///
     /// # Errors
@@ -122,6 +135,8 @@ pub struct StoredArchive {
     pub size_bytes: u64,
     /// Whether it stays only for others ([`Store::set_retained`]).
     pub is_retained: bool,
+    /// Whether its backup lies in the trash ([`Store::set_trashed`]).
+    pub is_trashed: bool,
 }
 
 /// An archive that is being written. Dropped before it is published, it is gone.

@@ -31,6 +31,18 @@ impl Presence {
         backups.iter().map(|backup| self.state_of(backup, worst(backup).unwrap_or(Archive::Whole))).collect()
     }
 
+    /// What `backup` is worth outside of the trash in which it lies: available, corrupt or missing.
+    #[must_use]
+    pub fn state_outside_of_trash(&self, backup: &BackupRecord, needs: &[BackupRecord]) -> BackupState {
+        let others = needs.iter().map(|other| self.archive_of(other));
+        let worst = others.chain([self.archive_of(backup)]).max().unwrap_or(Archive::Whole);
+        match worst {
+            Archive::Whole if backup.verify_result != Some(VerifyResult::Failed) => BackupState::Available,
+            Archive::Whole | Archive::Cut => BackupState::Corrupt,
+            Archive::Gone => BackupState::Missing,
+        }
+    }
+
     /// Whether an archive of this name is there.
     #[must_use]
     pub fn lists(&self, filename: &str) -> bool {
@@ -46,10 +58,19 @@ impl Presence {
     }
 
     fn state_of(&self, backup: &BackupRecord, archives: Archive) -> BackupState {
-        if self.0.get(&backup.filename).is_some_and(|stored| stored.is_retained) {
+        let stored = self.0.get(&backup.filename);
+        if stored.is_some_and(|stored| stored.is_retained) {
             return BackupState::Retained;
         }
-        match (archives, backup.state) {
+        if stored.is_some_and(|stored| stored.is_trashed) {
+            return BackupState::Trashed;
+        }
+        let before = match backup.state {
+            // It was just being taken back.
+            BackupState::Trashed if stored.is_some() => BackupState::Missing,
+            state => state,
+        };
+        match (archives, before) {
             (Archive::Gone, BackupState::Available | BackupState::Corrupt) => BackupState::Missing,
             (Archive::Cut, BackupState::Available | BackupState::Missing) => BackupState::Corrupt,
             (Archive::Whole, BackupState::Missing) if backup.verify_result == Some(VerifyResult::Failed) => {
@@ -93,7 +114,7 @@ mod tests {
     }
 
     fn stored(name: &str, size_bytes: u64) -> StoredArchive {
-        StoredArchive { name: name.parse().unwrap(), size_bytes, is_retained: false }
+        StoredArchive { name: name.parse().unwrap(), size_bytes, is_retained: false, is_trashed: false }
     }
 
     fn presence(stored: impl IntoIterator<Item = StoredArchive>) -> Presence {
@@ -144,7 +165,31 @@ mod tests {
     fn what_stands_beside_an_archive_makes_it_retained_whatever_the_catalog_says() {
         let mut stored = stored(NAME, 100);
         stored.is_retained = true;
+        // Between the two marks of one whose time in the trash is over.
+        stored.is_trashed = true;
         let presence = presence([stored]);
         assert_eq!(presence.states_of(&[backup(BackupState::Available, None)]), [BackupState::Retained]);
+    }
+
+    #[test]
+    fn what_stands_beside_an_archive_puts_its_backup_into_the_trash_and_takes_it_back() {
+        use BackupState::{Available, Corrupt, Missing, Trashed};
+        let failed = Some(VerifyResult::Failed);
+        for (is_trashed, size, before, verified, expected) in [
+            (true, 100, Available, None, Trashed),
+            (true, 99, Trashed, None, Trashed),
+            (false, 100, Trashed, None, Available),
+            (false, 100, Trashed, failed, Corrupt),
+            (false, 99, Trashed, None, Corrupt),
+        ] {
+            let presence = presence([StoredArchive { is_trashed, ..stored(NAME, size) }]);
+            assert_eq!(presence.states_of(&[backup(before, verified)]), [expected], "{is_trashed} {size} {before}");
+        }
+        let base = BackupRecord { id: backup_id(7), filename: "gone.tar".to_owned(), ..backup(Available, None) };
+        let incremental = BackupRecord { needs: vec![base.id], ..backup(Trashed, None) };
+        let presence = presence([stored(NAME, 100)]);
+        assert_eq!(presence.states_of(&[incremental.clone(), base.clone()])[0], Missing);
+        assert_eq!(presence.state_outside_of_trash(&incremental, &[base]), Missing);
+        assert_eq!(presence.state_outside_of_trash(&incremental, &[]), Available);
     }
 }

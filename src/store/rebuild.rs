@@ -74,6 +74,10 @@ fn record_of(
     let mut backup = BackupRecord::of_archive(&restore_point, name.as_str(), stored.size_bytes, sha256);
     if stored.is_retained {
         (backup.state, backup.needs) = (BackupState::Retained, Vec::new());
+    } else if stored.is_trashed
+        && let Ok(Some(at)) = store.trashed_at(name)
+    {
+        (backup.state, backup.trashed_at) = (BackupState::Trashed, Some(at));
     }
     // Holds that cannot be read still hold.
     backup.holds = store.holds(name).unwrap_or_else(|error| {
@@ -133,6 +137,20 @@ mod tests {
         let unreadable: Vec<_> = survey.unreadable.iter().map(|u| u.name.clone()).collect();
         assert_eq!(unreadable, [copy, damaged]);
         assert_eq!(store.list().unwrap().len(), 4, "nothing is removed");
+    }
+
+    #[test]
+    fn a_survey_finds_the_trash_and_what_it_needs() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let store = LocalStore::open(&dir.path().join("store"), None, samples::time(0)).unwrap();
+        let mut incremental = samples::restore_point(2);
+        incremental.archives.push(samples::backup_id(1));
+        let name = publish(&store, &incremental);
+        store.set_trashed(&name, Some(samples::time(9))).unwrap();
+        let survey = survey_reading(&store, |_| false, read).unwrap();
+        let found = &survey.backups[0];
+        assert_eq!((found.state, found.trashed_at), (BackupState::Trashed, Some(samples::time(9))));
+        assert_eq!(found.needs, [samples::backup_id(1)], "so that it can be taken back");
     }
 
     #[test]

@@ -28,8 +28,10 @@ impl Catalog {
     pub fn retain_backup(&self, id: BackupId, entry: &Entry) -> Result<(), CatalogError> {
         self.write(|tx| {
             let retained = BackupState::Retained.as_str();
-            let changed =
-                tx.execute("UPDATE backups SET state = ?2 WHERE id = ?1", params![id.to_string(), retained])?;
+            let changed = tx.execute(
+                "UPDATE backups SET state = ?2, trashed_at_ms = NULL WHERE id = ?1",
+                params![id.to_string(), retained],
+            )?;
             one_changed(id, changed)?;
             tx.execute("DELETE FROM backup_archives WHERE backup_id = ?1", [id.to_string()])?;
             audit::append(tx, entry)

@@ -11,10 +11,10 @@ use crate::catalog::column::{int, json, ms, size, time, time_or_null, word, word
 pub(in crate::catalog) fn insert(tx: &Connection, backup: &BackupRecord) -> Result<(), CatalogError> {
     let sql = "INSERT INTO backups (id, filename, class, scope, mode, parent_id, created_at_ms, finished_at_ms,
             size_bytes, raw_bytes, new_bytes, files, sha256, description, requested_by_json, verified_at_ms,
-            verify_result, holds_json, state, job_id)
+            verify_result, holds_json, state, trashed_at_ms, job_id)
         VALUES (:id, :filename, :class, :scope, :mode, :parent_id, :created_at, :finished_at,
             :size_bytes, :raw_bytes, :new_bytes, :files, :sha256, :description, :requested_by, :verified_at,
-            :verify_result, :holds, :state, :job_id)";
+            :verify_result, :holds, :state, :trashed_at, :job_id)";
     tx.prepare_cached(sql)?.execute(named_params! {
         ":id": backup.id.to_string(),
         ":filename": backup.filename,
@@ -35,6 +35,7 @@ pub(in crate::catalog) fn insert(tx: &Connection, backup: &BackupRecord) -> Resu
         ":verify_result": backup.verify_result.map(|result| result.as_str()),
         ":holds": serde_json::to_string(&backup.holds)?,
         ":state": backup.state.as_str(),
+        ":trashed_at": backup.trashed_at.map(ms),
         ":job_id": backup.job_id.map(|id| id.to_string()),
     })?;
     let sql =
@@ -84,6 +85,7 @@ pub(super) fn backup_in(row: &Row<'_>) -> rusqlite::Result<BackupRecord> {
         verify_result: word_or_null(row, "verify_result")?,
         holds: json(row, "holds_json")?,
         state: word(row, "state")?,
+        trashed_at: time_or_null(row, "trashed_at_ms")?,
         job_id: word_or_null(row, "job_id")?,
     })
 }

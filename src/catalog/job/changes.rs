@@ -55,7 +55,7 @@ impl Catalog {
             if let Some(backup) = &end.backup {
                 backup::insert(tx, backup)?;
             }
-            job.phases = phases;
+            job.phases.clone_from(&phases);
             end_job(tx, &mut job, end.outcome.clone(), now, &Actor::daemon("queue"))?;
             Ok(job)
         })

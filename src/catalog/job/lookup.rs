@@ -59,7 +59,7 @@ impl Catalog {
 }
 
 /// The jobs that `sql` selects.
-pub(super) fn many(db: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<Job>, CatalogError> {
+pub(in crate::catalog) fn many(db: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<Job>, CatalogError> {
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement.query_map(parameters, job_in)?.collect::<Result<_, _>>()?)
 }

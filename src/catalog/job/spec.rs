@@ -16,8 +16,10 @@ pub enum JobSpec {
     Restore(RestoreSpec),
     /// Read archives and compare them with their checksums.
     Verify(VerifySpec),
-    /// Remove backups.
+    /// Remove the backups that are named.
     Prune(PruneSpec),
+    /// Remove the backups that no rule keeps any more.
+    Expire(ExpireSpec),
     /// Bring back what a restore replaced.
     Undo(UndoSpec),
 }
@@ -99,6 +101,17 @@ pub struct PruneSpec {
     pub reason: String,
 }
 
+/// A removal by the retention plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpireSpec {
+    /// Those that a plan named which somebody was shown: just these are removed, or none. `None`: whatever the rules say
+    /// when the job runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backups: Option<Vec<BackupId>>,
+    /// Why it was asked for; empty for a schedule.
+    pub reason: String,
+}
+
 /// Where jobs run: one at a time in each lane, the lanes beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
@@ -127,7 +140,7 @@ impl JobSpec {
             Self::Backup(_) => JobKind::Backup,
             Self::Restore(_) | Self::Undo(_) => JobKind::Restore,
             Self::Verify(_) => JobKind::Verify,
-            Self::Prune(_) => JobKind::Prune,
+            Self::Prune(_) | Self::Expire(_) => JobKind::Prune,
         }
     }
 
@@ -137,7 +150,7 @@ impl JobSpec {
         match self {
             Self::Verify(_) => Lane::Read,
             Self::Restore(spec) if spec.is_elsewhere() => Lane::Read,
-            Self::Backup(_) | Self::Restore(_) | Self::Prune(_) | Self::Undo(_) => Lane::Write,
+            Self::Backup(_) | Self::Restore(_) | Self::Prune(_) | Self::Expire(_) | Self::Undo(_) => Lane::Write,
         }
     }
 
@@ -161,7 +174,7 @@ impl JobSpec {
     #[must_use]
     pub const fn is_repeatable(&self) -> bool {
         match self {
-            Self::Backup(_) | Self::Verify(_) => true,
+            Self::Backup(_) | Self::Verify(_) | Self::Expire(_) => true,
             Self::Restore(spec) => spec.is_elsewhere(),
             Self::Prune(_) | Self::Undo(_) => false,
         }
@@ -170,7 +183,7 @@ impl JobSpec {
     /// Whether it is stopped for a restore that is asked for with `--now`.
     #[must_use]
     pub const fn yields(&self) -> bool {
-        matches!(self, Self::Backup(_) | Self::Verify(_))
+        matches!(self, Self::Backup(_) | Self::Verify(_) | Self::Expire(_))
     }
 
     /// Whether it replaces live data.
@@ -179,7 +192,7 @@ impl JobSpec {
         match self {
             Self::Restore(spec) => !spec.is_elsewhere(),
             Self::Undo(_) => true,
-            Self::Backup(_) | Self::Verify(_) | Self::Prune(_) => false,
+            Self::Backup(_) | Self::Verify(_) | Self::Prune(_) | Self::Expire(_) => false,
         }
     }
 
@@ -191,6 +204,7 @@ impl JobSpec {
             Self::Restore(spec) => &spec.description,
             Self::Undo(spec) => &spec.description,
             Self::Prune(spec) => &spec.reason,
+            Self::Expire(spec) => &spec.reason,
             Self::Verify(_) => "",
         }
     }
@@ -232,6 +246,11 @@ impl JobSpec {
                 say("quick", spec.quick.to_string());
             }
             Self::Prune(spec) => say("backups", joined(&spec.backups)),
+            Self::Expire(spec) => match spec.backups.as_deref() {
+                None => say("backups", "by the rules".to_owned()),
+                // Each has a record of its own when it goes, and there may be thousands.
+                Some(planned) => say("backups", format!("{} of a plan that was shown", planned.len())),
+            },
         }
         (parameters, self.description())
     }

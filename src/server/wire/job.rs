@@ -109,5 +109,6 @@ fn title(spec: &JobSpec, catalog: &Catalog) -> String {
             backups => backups.iter().map(filename).collect::<Vec<_>>().join(", "),
         },
         JobSpec::Prune(spec) => spec.backups.iter().map(filename).collect::<Vec<_>>().join(", "),
+        JobSpec::Expire(_) => "by the retention rules".to_owned(),
     }
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::catalog::Hold;
 use crate::fsio;
 use crate::model::Sha256;
@@ -17,7 +19,13 @@ pub(super) const HOLD: &str = ".hold";
 /// Ending of the name of what says that an archive is only kept for others.
 pub(super) const RETAINED: &str = ".retained";
 
-/// What stands in it, for people.
+/// Ending of the name of what says that a backup lies in the trash.
+pub(super) const TRASHED: &str = ".trashed";
+
+/// What stands in [`TRASHED`] below the time, for people.
+const WHY_TRASHED: &str = "This backup was removed at that time. `carelogctl restore-deleted` takes it back.\n";
+
+/// What stands in [`RETAINED`], for people.
 const WHY_RETAINED: &str = "This backup was deleted. Its archive stays while other backups need content of it.\n";
 
 /// Says that the archive is only kept for others, or no longer says so.
@@ -27,6 +35,22 @@ pub(super) fn write_retained(path: &Path, is_retained: bool) -> Result<(), Store
         false => fsio::remove_durably(path).map(drop),
     };
     written.map_err(|source| StoreError::io("writing", path, source))
+}
+
+/// Says that the backup lies in the trash since `at`, or no longer says so.
+pub(super) fn write_trashed(path: &Path, at: Option<Timestamp>) -> Result<(), StoreError> {
+    let written = match at {
+        Some(at) => fsio::write_durably(path, format!("{at}\n{WHY_TRASHED}").as_bytes(), 0o600),
+        None => fsio::remove_durably(path).map(drop),
+    };
+    written.map_err(|source| StoreError::io("writing", path, source))
+}
+
+pub(super) fn read_trashed(path: &Path) -> Result<Option<Timestamp>, StoreError> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    let first = text.lines().next().unwrap_or_default();
+    let bad = |error: jiff::Error| StoreError::BadSidecar { path: path.to_owned(), why: error.to_string() };
+    first.parse().map(Some).map_err(bad)
 }
 
 /// Writes the line that `sha256sum -c` reads: the digest, two spaces, the name.

@@ -37,7 +37,7 @@ fn is_left_over(dir: &Path, name: &str) -> io::Result<bool> {
     if let Some(archive) = name.strip_suffix(PARTIAL) {
         return Ok(is_archive(archive) && !is_being_written(&dir.join(name))?);
     }
-    for ending in [sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED] {
+    for ending in [sidecar::CHECKSUM, sidecar::HOLD, sidecar::RETAINED, sidecar::TRASHED] {
         if let Some(archive) = name.strip_suffix(ending).filter(|archive| is_archive(archive)) {
             let partial = dir.join(format!("{archive}{PARTIAL}"));
             // In this order: between the two looks, the archive may get its name.
