@@ -79,6 +79,9 @@ pub enum CatalogError {
     /// There is no such alert, or it is over.
     #[error("no alert {0} fires; `carelogctl alerts` shows those that do")]
     NoSuchAlert(AlertId),
+    /// No schedule of this name was ever configured.
+    #[error("the catalog knows no schedule '{0}'")]
+    NoSuchSchedule(String),
     /// A fail point asked for it.
     #[error("the catalog: {0}")]
     Injected(#[source] io::Error),
@@ -105,6 +108,7 @@ impl CatalogError {
         match self {
             Self::Database(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
             Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) | Self::NoSuchAlert(_) => true,
+            Self::NoSuchSchedule(_) => true,
             Self::Needed { .. } | Self::WrongState { .. } => true,
             Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::BadMeta { .. } | Self::Injected(_) => {
                 false

@@ -9,8 +9,9 @@ pub(super) mod untold;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(super) use changes::add;
 pub use lookup::JobFilter;
-pub(super) use lookup::many as many_jobs;
+pub(super) use lookup::{many as many_jobs, state_of};
 pub use spec::{BackupSpec, ExpireSpec, JobSpec, Lane, PruneSpec, RestoreSpec, UndoSpec, VerifySpec};
 
 use super::BackupRecord;

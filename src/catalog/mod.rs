@@ -18,6 +18,7 @@ mod outbox;
 mod retention;
 #[cfg(test)]
 pub(crate) mod samples;
+mod schedule;
 mod schema;
 mod source;
 
@@ -37,6 +38,7 @@ pub use job::{
 };
 pub use open::Opened;
 pub use outbox::{NewNotice, NoticesCount, OutboxRow};
+pub use schedule::{Begun, DueRun, Missed, ScheduleDecision, SchedulePause, ScheduleState};
 pub use source::KnownSources;
 
 use crate::audit::Entry;

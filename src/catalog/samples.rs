@@ -104,7 +104,7 @@ pub(crate) fn backup_spec() -> JobSpec {
 }
 
 pub(crate) fn verify_spec() -> JobSpec {
-    JobSpec::Verify(VerifySpec { backups: Vec::new(), quick: false })
+    JobSpec::Verify(VerifySpec::default())
 }
 
 pub(crate) fn restore_spec(to_directory: bool) -> JobSpec {

@@ -23,7 +23,7 @@ impl Catalog {
         configured: &[(SourceName, SourceKind)],
         now: Timestamp,
     ) -> Result<KnownSources, CatalogError> {
-        let mut known = self.read(all)?;
+        let known = self.read(all)?;
         let is_the_same = known.len() == configured.len() && configured.iter().all(|source| known.contains_key(source));
         if is_the_same {
             return Ok(known);
@@ -37,10 +37,8 @@ impl Catalog {
                 let sql = "INSERT OR IGNORE INTO known_sources (name, kind, since_ms) VALUES (?1, ?2, ?3)";
                 tx.execute(sql, params![name.as_str(), kind.as_str(), ms(now)])?;
             }
-            known = all(tx)?;
-            Ok(())
-        })?;
-        Ok(known)
+            all(tx)
+        })
     }
 }
 

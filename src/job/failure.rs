@@ -53,6 +53,7 @@ impl From<CatalogError> for JobError {
             CatalogError::NoSuchBackup(_) | CatalogError::NoSuchJob(_) => {
                 (ErrorCode::NotFound, "`carelogctl list --all` shows every backup")
             }
+            CatalogError::NoSuchSchedule(_) => (ErrorCode::NotFound, "`carelogctl schedule list` shows every schedule"),
             CatalogError::Needed { .. } => (ErrorCode::Refused, "`carelogctl show BACKUP` tells who needs it"),
             _ => (ErrorCode::Failed, "look at the daemon's log: `journalctl -u carelogd`"),
         };

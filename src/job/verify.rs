@@ -17,12 +17,15 @@ use crate::model::{AuditOutcome, BackupId, BackupState, ErrorCode, VerifyResult}
 const LISTED: usize = 200;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, JobError> {
-    let asked_for_all = spec.backups.is_empty();
-    let ids = if asked_for_all {
+    // Others may go while the job runs.
+    let asked_by_name = !spec.backups.is_empty();
+    let ids = if asked_by_name {
+        spec.backups.clone()
+    } else if spec.oldest {
+        verified_longest_ago(cx)?.into_iter().collect()
+    } else {
         let every = BackupFilter { all: true, ..BackupFilter::default() };
         cx.parts.catalog.list_backups(&every)?.iter().map(|backup| backup.id).collect()
-    } else {
-        spec.backups.clone()
     };
     let depth = if spec.quick { Depth::Quick } else { Depth::Full { threads: cx.parts.settings.threads } };
     let (mut tally, mut files) = (Tally::default(), Files::default());
@@ -30,7 +33,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
         let (backup, _lease) = match archives::lease(cx.parts, *id) {
             Ok(leased) => leased,
             // Removed since the job began: nothing is left to verify, and nothing is wrong.
-            Err(error) if asked_for_all && is_gone(cx, *id) => {
+            Err(error) if !asked_by_name && is_gone(cx, *id) => {
                 tracing::info!(job_id = %cx.job.id, backup_id = %id, "not verified: {}", error.message);
                 continue;
             }
@@ -45,11 +48,18 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
         note(cx, &backup, spec.quick, &verdict)?;
         tally.add_hurt(&backup, verdict);
     }
-    let single = match &spec.backups[..] {
-        [only] => Some(*only),
+    let single = match &ids[..] {
+        [only] if asked_by_name || spec.oldest => Some(*only),
         _ => None,
     };
     Ok(tally.outcome(single))
+}
+
+/// Of the backups that can be restored the one that was verified longest ago; one that never was goes before all others.
+fn verified_longest_ago(cx: &JobContext<'_>) -> Result<Option<BackupId>, JobError> {
+    let available = cx.parts.catalog.list_backups(&BackupFilter::default())?;
+    let oldest = available.iter().min_by_key(|backup| (backup.verified_at, backup.created_at));
+    Ok(oldest.map(|backup| backup.id))
 }
 
 /// Whether a backup was removed, or is just being.
@@ -160,6 +170,7 @@ impl Tally {
         };
         let mut outcome = JobOutcome { backup_id: single, ..ended };
         let summary = match (self.sound, self.backups) {
+            (0, 0) => "there is no backup to verify".to_owned(),
             (1, 1) => "the backup is sound".to_owned(),
             (0, 1) => "the backup is not sound".to_owned(),
             (sound, backups) => format!("{sound} of {backups} backups are sound"),

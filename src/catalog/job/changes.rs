@@ -17,13 +17,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`].
     pub fn enqueue(&self, job: &NewJob, actor: &Actor) -> Result<Job, CatalogError> {
-        self.write(|tx| {
-            rows::insert(tx, job)?;
-            let (parameters, reason) = job.spec.for_audit();
-            let entry = Entry::new(job.requested_at, actor.clone(), "job.enqueue", job.id).because(reason);
-            audit::append(tx, &Entry { parameters, ..entry })?;
-            by_id(tx, job.id)
-        })
+        self.write(|tx| add(tx, job, actor, &[]))
     }
 
     /// Takes the next job of `lane`: the oldest of the highest priority. It is running from then on.
@@ -101,6 +95,21 @@ impl Catalog {
             Ok(jobs)
         })
     }
+}
+
+/// Adds a waiting job, as part of a transaction. `also` stands in the audit trail besides what the job is to do.
+pub(in crate::catalog) fn add(
+    tx: &Connection,
+    job: &NewJob,
+    actor: &Actor,
+    also: &[(&str, String)],
+) -> Result<Job, CatalogError> {
+    rows::insert(tx, job)?;
+    let (parameters, reason) = job.spec.for_audit();
+    let entry = Entry::new(job.requested_at, actor.clone(), "job.enqueue", job.id).because(reason);
+    let entry = also.iter().fold(Entry { parameters, ..entry }, |entry, (name, value)| entry.with(name, value));
+    audit::append(tx, &entry)?;
+    by_id(tx, job.id)
 }
 
 fn in_state(tx: &Connection, id: JobId, expected: JobState) -> Result<Job, CatalogError> {

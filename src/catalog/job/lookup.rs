@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension as _, Params, named_params, params}
 
 use super::Job;
 use super::rows::job_in;
+use crate::catalog::column::word;
 use crate::catalog::find::{IdPrefix, MAX_CANDIDATES, only_one};
 use crate::catalog::{Catalog, CatalogError, FindError};
-use crate::model::JobId;
+use crate::model::{JobId, JobState};
 
 /// Which jobs to list; the default is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,12 @@ impl Catalog {
 pub(in crate::catalog) fn many(db: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<Job>, CatalogError> {
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement.query_map(parameters, job_in)?.collect::<Result<_, _>>()?)
+}
+
+/// Where the job with this id is in its life; `None` when there is none.
+pub(in crate::catalog) fn state_of(db: &Connection, id: JobId) -> Result<Option<JobState>, CatalogError> {
+    let mut statement = db.prepare_cached("SELECT state FROM jobs WHERE id = ?1")?;
+    Ok(statement.query_row([id.to_string()], |row| word(row, "state")).optional()?)
 }
 
 /// The job with this id.

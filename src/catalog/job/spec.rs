@@ -84,12 +84,19 @@ pub struct UndoSpec {
 }
 
 /// A verification.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifySpec {
-    /// Which backups; empty for every one.
+    /// Which backups; empty for every one, or the oldest.
     pub backups: Vec<BackupId>,
     /// Read the structure only.
     pub quick: bool,
+    /// Of all that are available, the one that was verified longest ago, or never. Chosen when the job begins: what was
+    /// the oldest when it was asked for may have been removed or read since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub oldest: bool,
+    /// What is written down about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
 }
 
 /// A removal.
@@ -205,7 +212,7 @@ impl JobSpec {
             Self::Undo(spec) => &spec.description,
             Self::Prune(spec) => &spec.reason,
             Self::Expire(spec) => &spec.reason,
-            Self::Verify(_) => "",
+            Self::Verify(spec) => &spec.description,
         }
     }
 
@@ -242,7 +249,7 @@ impl JobSpec {
                 say("accept_unsaved", spec.accept_unsaved.to_string());
             }
             Self::Verify(spec) => {
-                say("backups", joined(&spec.backups));
+                say("backups", if spec.oldest { "oldest".to_owned() } else { joined(&spec.backups) });
                 say("quick", spec.quick.to_string());
             }
             Self::Prune(spec) => say("backups", joined(&spec.backups)),

@@ -1,9 +1,10 @@
 -- What the daemon does by itself: schedules, what it alerts about, what it still has to tell, and what it removed for now.
 
--- Where each schedule stands. What it is, the configuration says; a row without a schedule is a schedule that was removed.
+-- Where each schedule stands. What it is, the configuration says.
 CREATE TABLE schedules (
     name                TEXT    PRIMARY KEY,
-    -- The expression and the zone. An edited schedule begins anew, at the moment of the edit.
+    -- The expression and the zone; empty while it is not configured. An edited schedule begins anew, at the moment of the
+    -- edit.
     rule                TEXT    NOT NULL,
     -- Every time that it was due up to here has been decided on.
     considered_until_ms INTEGER NOT NULL,
@@ -11,6 +12,7 @@ CREATE TABLE schedules (
     paused_json         TEXT,
     -- The last time that it was due and its job was enqueued.
     last_due_ms         INTEGER,
+    -- Its last job, also when somebody asked for it.
     last_job_id         TEXT,
     -- Times that it was due and no job was enqueued, since the catalog began; and the last of them.
     skipped             INTEGER NOT NULL DEFAULT 0,

@@ -43,7 +43,7 @@ impl Server {
             VerifyTarget::All => Vec::new(),
             VerifyTarget::Backup(wanted) => vec![self.parts().catalog.find_backup(wanted)?.id],
         };
-        self.enqueue_spec(caller, JobSpec::Verify(VerifySpec { backups, quick }))
+        self.enqueue_spec(caller, JobSpec::Verify(VerifySpec { backups, quick, ..VerifySpec::default() }))
     }
 
     pub(in crate::server) fn restore(&self, caller: &Caller, request: &RestoreRequest) -> Result<Answer, Failure> {

@@ -105,6 +105,7 @@ fn title(spec: &JobSpec, catalog: &Catalog) -> String {
         }
         JobSpec::Undo(spec) => format!("undo of job {}", spec.restore),
         JobSpec::Verify(spec) => match &spec.backups[..] {
+            [] if spec.oldest => "the backup that was verified longest ago".to_owned(),
             [] => "every backup".to_owned(),
             backups => backups.iter().map(filename).collect::<Vec<_>>().join(", "),
         },
