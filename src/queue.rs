@@ -110,6 +110,23 @@ impl Queue {
         Ok(enqueued)
     }
 
+    /// Calls `add`, which adds a job in a transaction of the catalog together with something else, or adds none; then has
+    /// the lanes look.
+    ///
+    /// # Errors
+    /// [`EnqueueError::ShuttingDown`], without a call; or that of `add`.
+    pub fn add_within<T>(&self, add: impl FnOnce() -> Result<T, CatalogError>) -> Result<T, EnqueueError> {
+        let mut state = self.shared.lock();
+        if state.stopping {
+            return Err(EnqueueError::ShuttingDown);
+        }
+        let added = add()?;
+        state.arrivals += 1;
+        self.shared.wake.notify_all();
+        self.shared.tell_change();
+        Ok(added)
+    }
+
     /// Stops a job: one that waits at once, one that runs as soon as it looks at its token.
     ///
     /// # Errors

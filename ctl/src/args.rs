@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, backup, completions, delete, download, hold, job, jobs, list, release, restore, show, status, verify,
+    audit, backup, completions, delete, download, hold, job, jobs, list, release, restore, schedule, show, status,
+    verify,
 };
 
 /// Back up, verify and restore a clinic's data through the CareLog backup daemon.
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     /// Look at one job, watch it, or stop it
     #[command(subcommand)]
     Job(job::JobCommand),
+    /// See when what is done by itself, do it now, or let it stand still
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     Audit(audit::AuditArgs),
     /// Have the daemon read its configuration again
     Reload,

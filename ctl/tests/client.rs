@@ -57,7 +57,8 @@ fn daemon_replying(reply: Reply) -> FakeDaemon {
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
     let commands = "|status|backup|list|show|verify|restore|download|delete|hold|release|jobs|job|job show|job watch|\
-                    job cancel|audit|audit list|audit verify|reload|completions";
+                    job cancel|schedule|schedule list|schedule next|schedule run|schedule pause|\
+                    schedule resume|audit|audit list|audit verify|reload|completions";
     let mut all = String::new();
     for command in commands.split('|') {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

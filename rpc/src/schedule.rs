@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::value::Time;
+use crate::words::JobState;
 
 /// A schedule of the configuration, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,14 +16,20 @@ pub struct Schedule {
     pub timezone: String,
     /// What it does, in words: `backup of all sources, incremental`.
     pub work: String,
+    /// A time that was missed is made up for when it is younger than this (seconds).
+    pub catch_up_seconds: u64,
+    /// Its job begins up to this much after it is due (seconds).
+    pub jitter_seconds: u64,
     /// When it is due next; absent while it is paused, and when it never is again.
     pub next_due_at: Option<Time>,
     /// Who paused it, when and why; absent while it runs.
     pub paused: Option<Pause>,
     /// The last time that it was due and a job came of it.
     pub last_due_at: Option<Time>,
-    /// UUID of that job.
+    /// UUID of its last job, also of one that somebody asked for.
     pub last_job_id: Option<String>,
+    /// How that job stands.
+    pub last_job_state: Option<JobState>,
     /// Times that it was due and no job came of it.
     pub skipped: u64,
     /// The last of these.
@@ -49,7 +56,9 @@ pub struct DueTime {
     pub schedule: String,
     /// When.
     pub at: Time,
-    /// The same as its zone's clocks show it, with the offset.
+    /// When its job begins: with the jitter of this time.
+    pub begins_at: Time,
+    /// The same as `at`, as its zone's clocks show it, with the offset: `2026-11-03 02:00 +01:00`.
     pub local: String,
     /// What it does, in words.
     pub work: String,

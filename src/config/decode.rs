@@ -43,7 +43,7 @@ pub(super) fn draft(file: &Path, document: &Document<'_>, environment: &Lookup<'
     let (sources, source_places) = source::sources(document, problems);
     let config = Config {
         file: file.to_owned(),
-        schedules: schedule::schedules(document, &daemon.timezone, problems),
+        schedules: schedule::schedules(document, &daemon.timezone, &sources, problems),
         retention: retention::retention(document.table("retention"), environment, problems),
         alerts: alerts::alerts(&mut Reader::new(document.table("alerts"), problems)),
         email: email::email(document.table("email"), environment, problems),

@@ -5,9 +5,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::*;
 use crate::config::schema::{Form, SECTIONS, Support};
-use crate::model::{SourceKind, SourceName};
+use crate::cron::CronExpression;
+use crate::model::{Mode, Scope, SourceKind, SourceName};
 
 const SOURCE: &str = "[[source]]\nname = \"data\"\ntype = \"json\"\npath = \"/srv/data.json\"\n";
 
@@ -40,6 +43,7 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
     assert_eq!(shipped.objectives, Objectives::default());
     assert_eq!(shipped.hooks, Hooks::default());
     assert_eq!(shipped.access, Access::default());
+    assert_eq!(shipped.schedules, Schedule::defaults(&TimeZone::UTC));
     for source in &shipped.sources {
         let place = match &source.settings {
             SourceSettings::Postgres(postgres) => format!("url = \"{}\"", postgres.url),
@@ -84,6 +88,52 @@ fn what_the_shipped_file_leaves_commented_out_is_the_default_of_the_code() {
     assert_eq!((config.daemon, config.backup), (Daemon::default(), Backup::default()));
     assert_eq!((config.objectives, config.hooks), (Objectives::default(), Hooks::default()));
     assert_eq!(config.access, Access::default());
+    assert_eq!(config.schedules, Schedule::defaults(&TimeZone::UTC));
+    let names: Vec<_> = config.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+    assert_eq!(names, ["nightly", "weekly-verify", "daily-prune"]);
+}
+
+#[test]
+fn an_empty_list_of_schedules_means_that_nothing_is_done_by_itself() {
+    assert_eq!(parse(&format!("schedule = []\n{SOURCE}")).unwrap().schedules, []);
+}
+
+#[test]
+fn a_schedule_means_the_zone_of_the_daemon_and_makes_up_for_a_day_unless_it_says_otherwise() {
+    let text = format!(
+        "[daemon]\ntimezone = \"Asia/Kathmandu\"\n{SOURCE}\
+         [[schedule]]\nname = \"hourly\"\ncron = \"@hourly\"\njob = \"backup\"\n\
+         [[schedule]]\nname = \"checks\"\ncron = \"0 5 * * 1-5\"\njob = \"verify\"\nwhich = \"oldest\"\n\
+         timezone = \"Europe/Berlin\"\ncatch_up = \"0s\"\njitter = \"90s\"\n\
+         [[schedule]]\nname = \"data\"\ncron = \"0 5 1 * *\"\njob = \"backup\"\nscope = \"database\"\n\
+         sources = [\"data\"]\nmode = \"full\"\n"
+    );
+    let zone = |name| TimeZone::get(name).unwrap();
+    let cron = |text| CronExpression::parse(text).unwrap();
+    let hourly = Schedule {
+        name: "hourly".to_owned(),
+        cron: cron("@hourly"),
+        timezone: zone("Asia/Kathmandu"),
+        work: ScheduledWork::Backup { scope: Scope::All, sources: Vec::new(), mode: Mode::Incremental },
+        catch_up: Duration::from_hours(24),
+        jitter: Duration::ZERO,
+    };
+    let checks = Schedule {
+        name: "checks".to_owned(),
+        cron: cron("0 5 * * 1-5"),
+        timezone: zone("Europe/Berlin"),
+        work: ScheduledWork::Verify(VerifyWhich::Oldest),
+        catch_up: Duration::ZERO,
+        jitter: Duration::from_secs(90),
+    };
+    let sources = vec![SourceName::new("data").unwrap()];
+    let data = Schedule {
+        name: "data".to_owned(),
+        cron: cron("0 5 1 * *"),
+        work: ScheduledWork::Backup { scope: Scope::Database, sources, mode: Mode::Full },
+        ..hourly.clone()
+    };
+    assert_eq!(parse(&text).unwrap().schedules, [hourly, checks, data]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod listen;
 mod parts;
 mod recover;
 mod reload;
+mod rounds;
 mod settle;
 
 use std::sync::{Arc, RwLock};
@@ -18,21 +19,20 @@ use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 
 use self::reload::Reloader;
+use self::rounds::Rounds;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fsio;
 use crate::job::Jobs;
 use crate::queue::Queue;
+use crate::scheduler::Scheduler;
 use crate::server::{Server, StatusFile};
 use crate::signals::Shutdown;
 
 /// How long a running job that cannot be repeated may take to end when the daemon is asked to; then the same again to
 /// settle. Fits the unit's TimeoutStopSec.
 const GRACE: Duration = Duration::from_secs(40);
-
-/// `status.json` is never older than this while the daemon runs.
-const STATUS_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the daemon until `shutdown` asks it to end.
 ///
@@ -57,15 +57,19 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     jobs.remove_unneeded_archives();
     let runner = Arc::clone(&jobs);
     catalog.make_reserve();
-    let (queue, interrupted) = Queue::start(catalog.clone(), clock, runner)?;
+    let (queue, interrupted) = Queue::start(catalog.clone(), clock.clone(), runner)?;
     for job in &interrupted {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
     }
     let queue = Arc::new(queue);
     let policy = Arc::new(RwLock::new(parts::policy(&config)));
     let socket = config.daemon.socket.clone();
-    let reloader = Arc::new(Reloader::new(config, Arc::clone(&jobs), Arc::clone(&policy)));
-    let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), policy, Arc::<Reloader>::clone(&reloader));
+    let lanes = Arc::<Queue>::clone(&queue);
+    let scheduler = Arc::new(Scheduler::new(catalog.clone(), lanes, clock.clone(), config.schedules.clone())?);
+    let (jobs_too, scheduler_too) = (Arc::clone(&jobs), Arc::clone(&scheduler));
+    let reloader = Arc::new(Reloader::new(config, jobs_too, scheduler_too, Arc::clone(&policy)));
+    let reload = Arc::<Reloader>::clone(&reloader);
+    let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), Arc::clone(&scheduler), policy, reload);
     let status = Arc::new(StatusFile::beside(&socket, Arc::clone(&server)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
@@ -74,8 +78,9 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         notify(&[NotifyState::Ready]);
         settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
+        let rounds = Rounds { scheduler, status, clock };
         let background = [
-            tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue), shutdown.clone())),
+            tokio::spawn(rounds.make(Arc::clone(&queue), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];
         server.serve(listener, shutdown.token().clone()).await;
@@ -100,21 +105,6 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     }
     tracing::info!("ended");
     Ok(())
-}
-
-/// Keeps `status.json` fresh: at every change of a job, and every minute.
-async fn keep_status(status: Arc<StatusFile>, queue: Arc<Queue>, shutdown: Shutdown) {
-    let mut changes = queue.changes();
-    loop {
-        tokio::select! {
-            () = shutdown.token().cancelled() => return,
-            // An error would mean that the queue is gone, and then so are we.
-            _changed_or_late = tokio::time::timeout(STATUS_EVERY, changes.changed()) => {}
-        }
-        changes.mark_unchanged();
-        let status = Arc::clone(&status);
-        let _written = tokio::task::spawn_blocking(move || status.write()).await;
-    }
 }
 
 /// Reads the configuration again whenever SIGHUP asks for it.

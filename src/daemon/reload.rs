@@ -9,6 +9,7 @@ use crate::audit::{Actor, Entry};
 use crate::config::{self, Config};
 use crate::job::Jobs;
 use crate::model::AuditOutcome;
+use crate::scheduler::Scheduler;
 use crate::server::{Policy, Reload};
 
 /// Holds the configuration in force.
@@ -16,12 +17,13 @@ use crate::server::{Policy, Reload};
 pub(super) struct Reloader {
     current: Mutex<Config>,
     jobs: Arc<Jobs>,
+    scheduler: Arc<Scheduler>,
     policy: Arc<RwLock<Policy>>,
 }
 
 impl Reloader {
-    pub(super) fn new(config: Config, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>) -> Self {
-        Self { current: Mutex::new(config), jobs, policy }
+    pub(super) fn new(config: Config, jobs: Arc<Jobs>, scheduler: Arc<Scheduler>, policy: Arc<RwLock<Policy>>) -> Self {
+        Self { current: Mutex::new(config), jobs, scheduler, policy }
     }
 
     /// For SIGHUP, where nobody waits for an answer: logs and records what came of it.
@@ -51,6 +53,8 @@ impl Reload for Reloader {
         new.daemon.socket.clone_from(&current.daemon.socket);
         new.backup.dir.clone_from(&current.backup.dir);
         let parts = parts::rebuild(&self.jobs.parts(), &new).map_err(|error| error.to_string())?;
+        // The last that may fail; then everything is replaced.
+        self.scheduler.set_schedules(new.schedules.clone()).map_err(|error| error.to_string())?;
         self.jobs.replace_parts(parts);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new);
         tracing::info!(changed = reloaded.changed.join(" "), "the configuration was read again");
@@ -71,6 +75,7 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("backup.full_every", old.backup.full_every != new.backup.full_every),
         ("backup.keep_replaced", old.backup.keep_replaced != new.backup.keep_replaced),
         ("source", old.sources != new.sources),
+        ("schedule", old.schedules != new.schedules),
         ("objectives", old.objectives != new.objectives),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),

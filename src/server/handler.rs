@@ -18,6 +18,7 @@ use crate::fsio;
 use crate::job::{Jobs, Parts};
 use crate::model::{AuditOutcome, JobId};
 use crate::queue::Queue;
+use crate::scheduler::Scheduler;
 
 /// Reads the configuration again and puts it in force.
 pub trait Reload: Send + Sync {
@@ -45,6 +46,7 @@ pub struct Policy {
 pub struct Server {
     pub(super) queue: Arc<Queue>,
     pub(super) jobs: Arc<Jobs>,
+    pub(super) scheduler: Arc<Scheduler>,
     pub(super) policy: Arc<RwLock<Policy>>,
     pub(super) reload: Arc<dyn Reload>,
     pub(super) started_at: Timestamp,
@@ -88,9 +90,15 @@ impl Answer {
 impl Server {
     /// A server on these parts. `policy` is read anew for every request.
     #[must_use]
-    pub fn new(queue: Arc<Queue>, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>, reload: Arc<dyn Reload>) -> Arc<Self> {
+    pub fn new(
+        queue: Arc<Queue>,
+        jobs: Arc<Jobs>,
+        scheduler: Arc<Scheduler>,
+        policy: Arc<RwLock<Policy>>,
+        reload: Arc<dyn Reload>,
+    ) -> Arc<Self> {
         let started_at = jobs.parts().clock.now();
-        Arc::new(Self { queue, jobs, policy, reload, started_at, holding: Mutex::default() })
+        Arc::new(Self { queue, jobs, scheduler, policy, reload, started_at, holding: Mutex::default() })
     }
 
     /// Answers one request. Blocks for as long as the catalog and the store take.

@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod release;
 mod reload;
 pub(crate) mod restore;
+pub(crate) mod schedule;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod verify;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<ExitCode,
         Command::Release(args) => release::run(args, session).await.map(done),
         Command::Jobs(args) => jobs::run(args, session).await.map(done),
         Command::Job(command) => job::run(command, session).await,
+        Command::Schedule(command) => schedule::run(command, session).await,
         Command::Audit(args) => audit::run(args, session).await.map(done),
         Command::Reload => reload::run(session).await.map(done),
         Command::Completions(args) => completions::run(&args).map(done),

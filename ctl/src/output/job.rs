@@ -130,7 +130,8 @@ pub(crate) fn state(job: &Job) -> String {
     text
 }
 
-const fn tone(state: JobState) -> Tone {
+/// How good a state is.
+pub(crate) const fn tone(state: JobState) -> Tone {
     match state {
         JobState::Queued | JobState::Running | JobState::Cancelled => Tone::Plain,
         JobState::Succeeded => Tone::Good,

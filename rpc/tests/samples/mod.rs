@@ -61,6 +61,11 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::AuditList(ListAudit { since: None, user: Some("alice".into()), limit: Some(100) }),
         Request::AuditVerify,
         Request::JobReport { id: backup() },
+        Request::Schedules,
+        Request::NextDue { name: Some("nightly".into()), count: 20 },
+        Request::RunSchedule { name: "nightly".into() },
+        Request::PauseSchedule { name: "nightly".into(), description: "moving house".into() },
+        Request::ResumeSchedule { name: "nightly".into(), description: "moved".into() },
     ]
 }
 
@@ -102,7 +107,39 @@ pub(crate) fn replies() -> Vec<Reply> {
             problem: Some("its hash differs".into()),
         }),
         Reply::JobReport(Box::new(report())),
+        Reply::Schedules(Page { items: vec![schedule()], more: false }),
+        Reply::Schedule(Box::new(schedule())),
+        Reply::DueTimes(Page { items: vec![due_time()], more: true }),
     ]
+}
+
+pub(crate) fn schedule() -> Schedule {
+    Schedule {
+        name: "nightly".into(),
+        cron: "0 0 * * *".into(),
+        timezone: "Europe/Berlin".into(),
+        work: "backup of all sources".into(),
+        catch_up_seconds: 86_400,
+        jitter_seconds: 300,
+        next_due_at: None,
+        paused: Some(Pause { who: "alice".into(), at: Time(1_761_700_000_000), why: "moving house".into() }),
+        last_due_at: Some(Time(1_761_692_400_000)),
+        last_job_id: Some(job().id),
+        last_job_state: Some(JobState::Failed),
+        skipped: 3,
+        last_skipped_at: Some(Time(1_761_606_000_000)),
+        last_skipped_why: Some(format!("the job before it, {}, had not ended", job().id)),
+    }
+}
+
+pub(crate) fn due_time() -> DueTime {
+    DueTime {
+        schedule: "nightly".into(),
+        at: Time(1_761_778_800_000),
+        begins_at: Time(1_761_778_931_000),
+        local: "2025-10-30 00:00 +01:00".into(),
+        work: "backup of all sources".into(),
+    }
 }
 
 pub(crate) fn report() -> JobReport {

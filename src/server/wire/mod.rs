@@ -3,12 +3,14 @@
 mod job;
 mod plan;
 mod report;
+mod schedule;
 
 use carelog_rpc as rpc;
 
 pub(super) use job::{job, job_in_the_way};
 pub(super) use plan::{backup_plan, plan_into_database, plan_into_directory, restore_plan};
 pub(super) use report::job_report;
+pub(super) use schedule::{due_time, schedule};
 
 use crate::archive::SourceSummary;
 use crate::audit::Record;
