@@ -71,6 +71,7 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("backup.full_every", old.backup.full_every != new.backup.full_every),
         ("backup.keep_replaced", old.backup.keep_replaced != new.backup.keep_replaced),
         ("source", old.sources != new.sources),
+        ("retention", old.retention != new.retention),
         ("objectives", old.objectives != new.objectives),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
