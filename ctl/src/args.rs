@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, backup, completions, delete, download, hold, job, jobs, list, prune, release, restore, restore_deleted, show,
-    status, verify,
+    audit, backup, completions, delete, download, hold, job, jobs, list, prune, release, restore, restore_deleted,
+    show, status, verify,
 };
 
 /// Back up, verify and restore a clinic's data through the CareLog backup daemon.
