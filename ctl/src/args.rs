@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, backup, completions, delete, download, hold, job, jobs, list, release, restore, schedule, show, status,
-    verify,
+    audit, backup, completions, delete, download, hold, job, jobs, list, prune, release, restore, restore_deleted,
+    schedule, show, status, verify,
 };
 
 /// Back up, verify and restore a clinic's data through the CareLog backup daemon.
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Restore(restore::RestoreArgs),
     Download(download::DownloadArgs),
     Delete(delete::DeleteArgs),
+    RestoreDeleted(restore_deleted::RestoreDeletedArgs),
+    Prune(prune::PruneArgs),
     Hold(hold::HoldArgs),
     Release(release::ReleaseArgs),
     Jobs(jobs::JobsArgs),

@@ -58,6 +58,8 @@ pub struct Backup {
     pub job_id: Option<String>,
     /// Every file that holds it.
     pub copies: Vec<BackupCopy>,
+    /// When it leaves the trash for good; absent outside of it.
+    pub trashed_until: Option<Time>,
 }
 
 /// A checksum with the name of its algorithm.

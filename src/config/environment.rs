@@ -9,6 +9,8 @@ pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 pub(super) const BACKUP_DIR: &str = "BACKUP_DIR";
 /// Goes before `backup.compression_level`.
 pub(super) const BACKUP_COMPRESSION_LEVEL: &str = "BACKUP_COMPRESSION_LEVEL";
+/// Goes before `retention.keep_within`.
+pub(super) const BACKUP_RETENTION_DAYS: &str = "BACKUP_RETENTION_DAYS";
 
 /// The variables of this process.
 #[must_use]

@@ -102,7 +102,21 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     table("access", &[read("admin"), read("operator"), read("viewer")]),
-    table("retention", &[]),
+    table(
+        "retention",
+        &[
+            read("keep_last"),
+            read("keep_hourly"),
+            read("keep_daily"),
+            read("keep_weekly"),
+            read("keep_monthly"),
+            read("keep_yearly"),
+            read("keep_within"),
+            read("keep_safety"),
+            read("max_total_size"),
+            read("trash"),
+        ],
+    ),
     Section {
         name: "schedule",
         form: Form::List,

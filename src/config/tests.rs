@@ -11,6 +11,7 @@ use super::*;
 use crate::config::schema::{Form, SECTIONS, Support};
 use crate::cron::CronExpression;
 use crate::model::{Mode, Scope, SourceKind, SourceName};
+use crate::retention::Keep;
 
 const SOURCE: &str = "[[source]]\nname = \"data\"\ntype = \"json\"\npath = \"/srv/data.json\"\n";
 
@@ -40,6 +41,7 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
     let shipped = parse(&uncommented(DEFAULT_TEMPLATE)).unwrap();
     assert_eq!(shipped.daemon, Daemon::default());
     assert_eq!(shipped.backup, Backup::default());
+    assert_eq!(shipped.retention, RetentionPolicy::default());
     assert_eq!(shipped.objectives, Objectives::default());
     assert_eq!(shipped.hooks, Hooks::default());
     assert_eq!(shipped.access, Access::default());
@@ -240,6 +242,25 @@ fn every_value_of_the_file_is_taken_over() {
 }
 
 #[test]
+fn what_is_to_be_kept_is_said_in_one_line() {
+    let policy = |line: &str| parse(&format!("{line}\n{SOURCE}")).unwrap().retention;
+    assert_eq!(policy(""), RetentionPolicy::default());
+    let usual = policy("retention = { keep_last = 0, keep_daily = 30, keep_monthly = 12, keep_yearly = \"all\" }");
+    assert_eq!(usual, RetentionPolicy { keep_last: Keep::Count(0), ..RetentionPolicy::default() });
+    let none = "keep_last = 0, keep_daily = 0, keep_monthly = 0, keep_yearly = 0";
+    let days = policy(&format!("retention = {{ {none}, keep_within = \"2555d\" }}"));
+    assert_eq!((days.keep_within, days.keep_yearly), (Duration::from_hours(2555 * 24), Keep::Count(0)));
+    let every = "keep_last = \"all\", keep_hourly = 1, keep_weekly = 2, keep_safety = \"1h\", max_total_size = \"2TB\"";
+    let every = policy(&format!("retention = {{ {every}, trash = \"0s\" }}"));
+    assert_eq!((every.keep_last, every.keep_hourly, every.keep_weekly), (Keep::All, Keep::Count(1), Keep::Count(2)));
+    assert_eq!((every.keep_safety, every.trash), (Duration::from_hours(1), Duration::ZERO));
+    assert_eq!(every.max_total_bytes, Some(2_000_000_000_000));
+    // As the first guide says it.
+    let guide = with_environment(SOURCE, "BACKUP_RETENTION_DAYS", "2555").unwrap().retention;
+    assert_eq!(guide, RetentionPolicy { keep_within: days.keep_within, ..RetentionPolicy::default() });
+}
+
+#[test]
 fn the_environment_goes_before_the_file() {
     let text = format!("[backup]\ndir = \"/file\"\ncompression_level = 3\n{SOURCE}");
     assert_eq!(with_environment(&text, "BACKUP_DIR", "/variable").unwrap().backup.dir, Path::new("/variable"));
@@ -254,6 +275,8 @@ fn a_bad_variable_is_named() {
         ("BACKUP_DIR", "backups", "'backups' is not an absolute path; begin it with /"),
         ("BACKUP_DIR", "/srv/data.json/b", "/srv/data.json/b lies within the source 'data'"),
         ("BACKUP_COMPRESSION_LEVEL", "20", "20 is not a whole number from 1 to 19"),
+        ("BACKUP_RETENTION_DAYS", "0", "0 is not a whole number from 1 to 36500"),
+        ("BACKUP_RETENTION_DAYS", "7 years", "7 years is not a whole number from 1 to 36500"),
         ("BACKUP_COMPRESSION_LEVEL", "fast", "fast is not a whole number from 1 to 19"),
     ] {
         let errors = with_environment(SOURCE, name, value).unwrap_err().to_string();

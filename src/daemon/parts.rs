@@ -53,6 +53,8 @@ fn settings(config: &Config) -> Settings {
         host,
         keep_replaced: config.backup.keep_replaced,
         hooks: config.hooks.clone(),
+        retention: config.retention.clone(),
+        timezone: config.daemon.timezone.clone(),
     }
 }
 

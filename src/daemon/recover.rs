@@ -64,6 +64,10 @@ pub(super) fn reconcile(catalog: &Catalog, store: &dyn Store, opened: &Opened, c
     // Asked again: what was taken in may be what others have missed, and need what is gone.
     let known = catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
     for (backup, state) in known.iter().zip(presence.states_of(&known)) {
+        if state == BackupState::Retained && presence.is_marked_as_trashed(&backup.filename) {
+            // Its time in the trash was just over.
+            set_untrashed(store, backup)?;
+        }
         if state == backup.state {
             continue;
         }
@@ -71,11 +75,7 @@ pub(super) fn reconcile(catalog: &Catalog, store: &dyn Store, opened: &Opened, c
         let entry = Entry::new(clock.now(), Actor::daemon("recovery"), "backup.state", backup.id).with("state", state);
         match state {
             // Deleted right before the daemon ended.
-            BackupState::Retained => {
-                catalog.retain_backup(backup.id, &entry)?;
-                // Its time in the trash was just over.
-                set_untrashed(store, backup)?;
-            }
+            BackupState::Retained => catalog.retain_backup(backup.id, &entry)?,
             BackupState::Trashed => catalog.trash_backup(backup.id, trashed_at(store, backup, clock), &entry)?,
             _ if backup.state == BackupState::Trashed => catalog.take_back_backup(backup.id, state, &entry)?,
             _ => catalog.set_backup_state(backup.id, state, &entry)?,

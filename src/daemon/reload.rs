@@ -75,6 +75,7 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("backup.full_every", old.backup.full_every != new.backup.full_every),
         ("backup.keep_replaced", old.backup.keep_replaced != new.backup.keep_replaced),
         ("source", old.sources != new.sources),
+        ("retention", old.retention != new.retention),
         ("schedule", old.schedules != new.schedules),
         ("objectives", old.objectives != new.objectives),
         ("hooks", old.hooks != new.hooks),

@@ -91,13 +91,24 @@ pub(super) fn needed_by(restore_point: &RestorePoint) -> impl Iterator<Item = Ba
     restore_point.archives.iter().copied().filter(|id| *id != restore_point.metadata.id)
 }
 
-/// Refuses a backup of which only the archive is left.
-pub(super) fn require_kept(record: &BackupRecord) -> Result<(), JobError> {
-    if record.state != BackupState::Retained {
-        return Ok(());
+/// Refuses a backup of which only the archive is left, or that lies in the trash.
+///
+/// # Errors
+/// [`JobError`] with the next step.
+pub fn require_kept(record: &BackupRecord) -> Result<(), JobError> {
+    let filename = &record.filename;
+    match record.state {
+        BackupState::Retained => {
+            let message = format!("{filename} was deleted; its archive only stays for other backups");
+            Err(failure(ErrorCode::NotFound, message, "choose another backup: `carelogctl list`"))
+        }
+        BackupState::Trashed => {
+            let message = format!("{filename} lies in the trash");
+            let hint = format!("take it back first: `carelogctl restore-deleted {} -m REASON`", record.id);
+            Err(failure(ErrorCode::Conflict, message, &hint))
+        }
+        BackupState::Available | BackupState::Expired | BackupState::Missing | BackupState::Corrupt => Ok(()),
     }
-    let message = format!("{} was deleted; its archive only stays for other backups", record.filename);
-    Err(failure(ErrorCode::NotFound, message, "choose another backup: `carelogctl list`"))
 }
 
 impl Absent {

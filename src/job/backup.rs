@@ -130,7 +130,8 @@ impl BackupPlan {
         let bases = Bases::choose(parts, &readable, build_on(spec))?;
         let room = room::of_backup(parts, &readable, bases.mode(), &Progress::default())?;
         refusals.extend(parts.store.check().err().map(|error| error.to_string()));
-        refusals.extend(room.require().err().map(|error| error.message));
+        refusals.extend(room.require("a backup").err().map(|error| error.message));
+        refusals.extend(room::require_within_limit(parts, room).err().map(|error| error.message));
         Ok(Self {
             mode: bases.mode(),
             parent: bases.parent(),

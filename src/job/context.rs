@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::restore::Restores;
 use crate::archive::Codec;
 use crate::catalog::{Catalog, Job, JobError};
@@ -11,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Hooks, MinFree};
 use crate::model::{BackupId, ErrorCode, Scope, SourceKind, SourceName};
 use crate::progress::Progress;
+use crate::retention::RetentionPolicy;
 use crate::source::{SeenFolder, Source};
 use crate::store::{Leases, Store};
 
@@ -52,6 +55,10 @@ pub struct Settings {
     pub keep_replaced: Duration,
     /// The site's own programs.
     pub hooks: Hooks,
+    /// What the clinic wants to keep.
+    pub retention: RetentionPolicy,
+    /// The zone whose days and weeks count.
+    pub timezone: TimeZone,
 }
 
 impl Parts {
@@ -74,9 +81,7 @@ impl Parts {
                 hint: format!("the configured sources are: {}", names.join(", ")),
             });
         }
-        let wanted = |source: &&Arc<dyn Source>| {
-            scope.covers(source.kind()) && (named.is_empty() || named.contains(source.name()))
-        };
+        let wanted = |source: &&Arc<dyn Source>| is_meant(scope, named, &***source);
         let selected = in_reading_order(&self.sources.iter().filter(wanted).cloned().collect::<Vec<_>>());
         if selected.is_empty() {
             return Err(JobError {
@@ -100,6 +105,11 @@ pub(super) fn in_reading_order(sources: &[Arc<dyn Source>]) -> Vec<Arc<dyn Sourc
         SourceKind::Files => 2,
     });
     ordered
+}
+
+/// Whether a backup of `scope`, only of the `named` sources where any are, is to hold `source`.
+pub(super) fn is_meant(scope: Scope, named: &[SourceName], source: &dyn Source) -> bool {
+    scope.covers(source.kind()) && (named.is_empty() || named.contains(source.name()))
 }
 
 /// One running job.

@@ -46,7 +46,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     let mut bases = Bases::choose(cx.parts, &sources, taking.build_on)?;
     let created_at = cx.parts.clock.now();
     let attempt = |bases: &Bases| {
-        room::of_backup(cx.parts, &sources, bases.mode(), cx.progress)?.require()?;
+        require_room(cx, taking.class, &sources, bases)?;
         phase("read")?;
         let written = write(cx, taking, &sources, bases, metadata(cx, taking, bases, &of_sources, created_at))?;
         phase("check the archive")?;
@@ -77,6 +77,17 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     record.job_id = Some(cx.job.id);
     tracing::info!(job_id = %cx.job.id, backup_id = %record.id, "{} of {} bytes is published", name, record.size_bytes);
     Ok(Taken { record, warnings })
+}
+
+fn require_room(cx: &JobContext<'_>, class: Class, sources: &[Arc<dyn Source>], bases: &Bases) -> Result<(), JobError> {
+    let room = room::of_backup(cx.parts, sources, bases.mode(), cx.progress)?;
+    match class {
+        Class::Safety => room.require("a safety backup"),
+        Class::Backup => {
+            room.require("a backup")?;
+            room::require_within_limit(cx.parts, room)
+        }
+    }
 }
 
 /// After a backup has failed: no bases, if they are to blame for it; otherwise the error.

@@ -290,14 +290,16 @@ fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdi
         Verdict::Sound if quick => catalog.record(&entry)?,
         Verdict::Sound => catalog.set_verified(backup.id, now, VerifyResult::Passed, &entry)?,
         Verdict::Damaged { .. } => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
-        // Of which only the archive was left: it stays what it is, and those that need it are missing.
-        Verdict::Missing(_) if backup.state == BackupState::Retained => catalog.record(&entry)?,
+        // Of which only the archive was left, or in the trash: it stays what it is, and those that need it are missing.
+        Verdict::Missing(_) if matches!(backup.state, BackupState::Retained | BackupState::Trashed) => {
+            catalog.record(&entry)?;
+        }
         Verdict::Missing(_) => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
         Verdict::Unreadable(_) => catalog.record(&entry)?,
     }
     if !is_sound {
         tracing::error!(job_id = %cx.job.id, backup_id = %backup.id, "{} is not sound: {result}", backup.filename);
-    } else if !matches!(backup.state, BackupState::Available | BackupState::Retained) {
+    } else if !matches!(backup.state, BackupState::Available | BackupState::Retained | BackupState::Trashed) {
         tracing::info!(job_id = %cx.job.id, backup_id = %backup.id, "{} is sound", backup.filename);
     }
     Ok(())

@@ -3,6 +3,17 @@
 //! It reads no clock, no disk and no configuration, and it removes nothing. Called by the prune job and by whoever shows
 //! its plan.
 
+mod doubt;
+mod input;
+mod period;
+mod plan;
 mod policy;
+mod reason;
+mod rules;
+mod shrunk;
 
+pub use input::{Candidate, HeldBy, RetentionInput, SourceFacts, SourceKey};
+pub use plan::{Decision, Excess, RetentionPlan, excess, plan};
 pub use policy::{Keep, RetentionPolicy};
+pub use reason::Reason;
+pub use shrunk::{Shrunk, Weight, shrunk};

@@ -36,6 +36,16 @@ pub struct RetentionPolicy {
     pub trash: Duration,
 }
 
+impl RetentionPolicy {
+    /// Whether no backup would ever be kept by it, but for what is protected anyway.
+    #[must_use]
+    pub fn keeps_nothing(&self) -> bool {
+        let counts =
+            [self.keep_last, self.keep_hourly, self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly];
+        self.keep_within.is_zero() && counts.iter().all(|keep| *keep == Keep::Count(0))
+    }
+}
+
 impl Default for RetentionPolicy {
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);

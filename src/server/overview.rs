@@ -20,6 +20,7 @@ use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
 use crate::fsio;
 use crate::job::{Kept, Parts, RestorePlan};
 use crate::model::{BackupState, Class, JobKind, JobState, SourceName, VerifyResult};
+use crate::retention;
 use crate::source::Source;
 use crate::store::Presence;
 
@@ -227,6 +228,19 @@ fn problems(
             let next = format!("carelogctl job show {}", job.id);
             say(Severity::Warning, format!("the last {kind} job {}", ended(job.state)), &next);
         }
+    }
+    if parts.catalog.prune_waits_since().is_ok_and(|since| since.is_some()) {
+        let what = "nothing expires by itself since the catalog was rebuilt from the archives".to_owned();
+        say(Severity::Warning, what, "carelogctl prune");
+    }
+    if let Some(excess) = retention::excess(&parts.settings.retention, store.bytes) {
+        let size = |bytes| bytesize::ByteSize::b(bytes).to_string();
+        let what = format!(
+            "the backups take {}, more than max_total_size = {}",
+            size(excess.used_bytes),
+            size(excess.most_bytes)
+        );
+        say(Severity::Warning, what, "carelogctl prune --dry-run");
     }
     if !store.same_device_as.is_empty() {
         let what = format!(

@@ -264,6 +264,10 @@ impl Store for LocalStore {
         fsio::free_space(&self.dir).map_err(|source| StoreError::io("asking for the free space of", &self.dir, source))
     }
 
+    fn device(&self) -> Option<u64> {
+        fsio::device_of(&self.dir).ok()
+    }
+
     fn sweep(&self) -> Result<Vec<String>, StoreError> {
         self.check()?;
         let swept = sweep::sweep(&self.dir).map_err(|source| StoreError::io("sweeping", &self.dir, source))?;

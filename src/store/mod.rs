@@ -118,6 +118,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError`].
     fn space(&self) -> Result<Space, StoreError>;
 
+    /// The number of the device that archives are written to; `None` when there is none here, or nobody knows.
+    fn device(&self) -> Option<u64>;
+
     /// Removes what a crash left: unfinished archives, and checksums and holds without an archive. Returns their names.
     /// To be called before anything is written.
     ///

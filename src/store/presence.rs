@@ -43,6 +43,12 @@ impl Presence {
         }
     }
 
+    /// Whether a mark beside this archive says that its backup lies in the trash.
+    #[must_use]
+    pub fn is_marked_as_trashed(&self, filename: &str) -> bool {
+        self.0.get(filename).is_some_and(|stored| stored.is_trashed)
+    }
+
     /// Whether an archive of this name is there.
     #[must_use]
     pub fn lists(&self, filename: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::follow::{self, Until};
 use crate::output::backup::details;
 use crate::session::Session;
 
-/// Remove a backup; the word `delete` is asked for
+/// Put a backup into the trash, or remove it for good when it lies there; the word `delete` is asked for
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// An id, a prefix of one, a file name, or `latest`

@@ -25,7 +25,7 @@ pub(crate) struct ListArgs {
     /// Only those that began at this time or earlier
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Also those that cannot be restored any more
+    /// Also those that cannot be restored, or lie in the trash
     #[arg(long)]
     all: bool,
 }

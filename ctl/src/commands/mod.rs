@@ -9,9 +9,11 @@ pub(crate) mod hold;
 pub(crate) mod job;
 pub(crate) mod jobs;
 pub(crate) mod list;
+pub(crate) mod prune;
 pub(crate) mod release;
 mod reload;
 pub(crate) mod restore;
+pub(crate) mod restore_deleted;
 pub(crate) mod schedule;
 pub(crate) mod show;
 pub(crate) mod status;
@@ -35,6 +37,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<ExitCode,
         Command::Restore(args) => restore::run(args, session).await,
         Command::Download(args) => download::run(args, session).await.map(done),
         Command::Delete(args) => delete::run(args, session).await,
+        Command::RestoreDeleted(args) => restore_deleted::run(args, session).await.map(done),
+        Command::Prune(args) => prune::run(args, session).await,
         Command::Hold(args) => hold::run(args, session).await.map(done),
         Command::Release(args) => release::run(args, session).await.map(done),
         Command::Jobs(args) => jobs::run(args, session).await.map(done),

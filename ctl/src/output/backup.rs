@@ -47,7 +47,7 @@ pub(crate) fn table(backups: &[Backup], look: &Look) -> String {
                 number(how_many(&backup.needs)),
                 number(how_many(&backup.needed_by)),
                 verified(backup, look),
-                toned(state(backup), tone(backup.state)),
+                toned(state(backup, look), tone(backup.state)),
                 cell(&backup.description),
             ]
         }),
@@ -59,7 +59,7 @@ pub(crate) fn details(backup: &Backup, look: &Look) -> String {
     let mut fields = vec![
         ("id", backup.id.clone()),
         ("file", backup.filename.clone()),
-        ("state", state(backup)),
+        ("state", state(backup, look)),
         ("class", backup.class.to_string()),
         ("scope", backup.scope.to_string()),
         ("mode", backup.mode.to_string()),
@@ -137,12 +137,16 @@ pub(crate) fn requester(who: &carelog_rpc::Requester) -> String {
     }
 }
 
-fn state(backup: &Backup) -> String {
-    if backup.holds.is_empty() {
-        backup.state.to_string()
-    } else {
-        format!("{}, {}", backup.state, count(backup.holds.len() as u64, "hold"))
+/// `trashed until 2025-10-29 15:30:00, 1 hold`.
+fn state(backup: &Backup, look: &Look) -> String {
+    let mut text = backup.state.to_string();
+    if let Some(until) = backup.trashed_until {
+        text += &format!(" until {}", look.at(until));
     }
+    if !backup.holds.is_empty() {
+        text += &format!(", {}", count(backup.holds.len() as u64, "hold"));
+    }
+    text
 }
 
 const fn tone(state: BackupState) -> Tone {

@@ -6,6 +6,7 @@ pub(crate) mod job;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod report;
+pub(crate) mod retention;
 pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod table;

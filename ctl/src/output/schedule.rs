@@ -101,7 +101,7 @@ fn until(at: Time, look: &Look) -> String {
 }
 
 fn last_job(schedule: &Schedule) -> Option<&'static str> {
-    schedule.last_job_state.as_ref().map(JobState::as_str)
+    schedule.last_job_state.map(JobState::as_str)
 }
 
 /// Why it stands still, and why it did not run when it was due last.

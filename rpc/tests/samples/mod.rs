@@ -58,6 +58,9 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Hold { backup: backup(), description: "audit".into(), until: Some("2026-01-01".into()) },
         Request::Release { backup: backup(), description: "audit done".into() },
         Request::Reload,
+        Request::PlanPrune,
+        Request::Prune { digest: Some("ab".repeat(32)), description: "as shown".into() },
+        Request::RestoreDeleted { backup: backup(), description: "a mistake".into() },
         Request::AuditList(ListAudit { since: None, user: Some("alice".into()), limit: Some(100) }),
         Request::AuditVerify,
         Request::JobReport { id: backup() },
@@ -246,6 +249,7 @@ pub(crate) fn backup() -> Backup {
             state: BackupState::Available,
             verified_at: None,
         }],
+        trashed_until: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a restore replaced: kept beside the live data for a time, discarded when that has passed, and only if a safety
 //! backup holds all of it.
 
+use std::io;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -128,6 +129,31 @@ impl Restores {
         }
         let jobs = parts.catalog.list_jobs(&JobFilter::default())?;
         Ok(journals.iter().rev().filter_map(|journal| Kept::of(parts, &jobs, &journal.state)).collect())
+    }
+
+    /// The backups that a restore still needs, each with what for, in words.
+    ///
+    /// # Errors
+    /// A journal cannot be read.
+    pub fn needed_backups(&self, now: Timestamp) -> io::Result<Vec<(BackupId, String)>> {
+        let mut needed = Vec::new();
+        for journal in self.journals()? {
+            let state = &journal.state;
+            let job = state.header.job;
+            let for_undo = match &state.ending {
+                Some(Ending::Committed(committed)) => now < committed.keep_until && !state.undiscarded().is_empty(),
+                Some(Ending::Undone) | None => false,
+            };
+            if !state.is_settled {
+                let read = [Some(state.header.backup), state.header.second_backup].into_iter().flatten();
+                let why = format!("the restore by job {job}, which is not settled, needs it");
+                needed.extend(read.chain(state.safety_backups()).map(|id| (id, why.clone())));
+            } else if for_undo {
+                let why = format!("the restore by job {job} can be undone with it");
+                needed.extend(state.safety_backups().map(|id| (id, why.clone())));
+            }
+        }
+        Ok(needed)
     }
 
     /// Ends a restore: discards what need not be kept and closes the journal. Returns warnings.

@@ -65,6 +65,8 @@ fn replace(
     require_accepted(&unsaved, accept_unsaved)?;
     let unsaved: BTreeSet<SourceName> = unsaved.into_iter().map(|unsaved| unsaved.source).collect();
     Room::of(&plans, &unsaved).require()?;
+    let staged_bytes = room::staged_on(cx.parts.store.device(), &plans, &unsaved);
+    Safety::require_room(cx, &restoring, &unsaved, staged_bytes)?;
     let settings = &cx.parts.settings;
     Application { hooks: &settings.hooks, restores: &cx.parts.restores, progress: cx.progress }.check()?;
     let safety = Safety::take(cx, &restoring, &unsaved)?;

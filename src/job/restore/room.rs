@@ -27,11 +27,7 @@ impl Room {
         for plan in plans {
             let Some(place) = staging_place(plan) else { continue };
             let room = devices.entry(fsio::device_of(place).ok()).or_default();
-            let needed = match unsaved.contains(&plan.name) {
-                true => plan.bytes,
-                false => plan.added_bytes.saturating_add(plan.changed_bytes),
-            };
-            room.needed_bytes = room.needed_bytes.saturating_add(needed);
+            room.needed_bytes = room.needed_bytes.saturating_add(staged_bytes(plan, unsaved));
             // Some file systems, in memory or over a network, have no figures and say 0 of 0.
             let space = fsio::free_space(place).ok().filter(|space| space.total_bytes > 0);
             room.free_bytes = space.map(|space| space.free_bytes);
@@ -58,6 +54,22 @@ impl Room {
         );
         let hint = "nothing was changed; free space there, or restore with --to DIR on another disk";
         Err(failure(ErrorCode::Refused, message, hint))
+    }
+}
+
+/// What of `plans` is laid out on this device.
+pub(super) fn staged_on(device: Option<u64>, plans: &[SourcePlan], unsaved: &BTreeSet<SourceName>) -> u64 {
+    let is_there = |plan: &&SourcePlan| {
+        device.is_some() && staging_place(plan).is_some_and(|place| fsio::device_of(place).ok() == device)
+    };
+    plans.iter().filter(is_there).fold(0, |sum, plan| sum.saturating_add(staged_bytes(plan, unsaved)))
+}
+
+/// What a plan lays out beside the live data: all of what nothing can be taken of, otherwise what differs.
+fn staged_bytes(plan: &SourcePlan, unsaved: &BTreeSet<SourceName>) -> u64 {
+    match unsaved.contains(&plan.name) {
+        true => plan.bytes,
+        false => plan.added_bytes.saturating_add(plan.changed_bytes),
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::archives;
-use super::super::bases::BuildOn;
+use super::super::bases::{Bases, BuildOn};
 use super::super::context::JobContext;
+use super::super::room;
 use super::super::take::{Taken, Taking, take, withdraw};
 use super::open::Restoring;
 use crate::audit::{Actor, Entry};
@@ -28,19 +29,37 @@ pub(super) struct Safety {
 }
 
 impl Safety {
+    /// Refuses when the store has no room for it, and for the `staged_bytes` that the restore lays out on the same disk. It is
+    /// better to know before anything is written.
+    pub(super) fn require_room(
+        cx: &JobContext<'_>,
+        restoring: &Restoring,
+        unsaved: &BTreeSet<SourceName>,
+        staged_bytes: u64,
+    ) -> Result<(), JobError> {
+        let sources = saved(restoring, unsaved);
+        if sources.is_empty() {
+            return Ok(());
+        }
+        let mode = Bases::choose(cx.parts, &sources, build_on(restoring))?.mode();
+        let room = room::of_backup(cx.parts, &sources, mode, cx.progress)?.and(staged_bytes);
+        room.require(match staged_bytes {
+            0 => "the safety backup of the restore",
+            _ => "the safety backup of the restore and for what it lays out on the same disk",
+        })
+    }
+
     /// Saves every source that will be replaced, but for those `unsaved` that cannot be read and were given up.
     pub(super) fn take(
         cx: &JobContext<'_>,
         restoring: &Restoring,
         unsaved: &BTreeSet<SourceName>,
     ) -> Result<Self, JobError> {
-        let is_saved = |source: &&Arc<dyn Source>| !unsaved.contains(source.name());
-        let replaced = restoring.replacements.iter().map(|replacement| &replacement.source);
-        let sources: Vec<Arc<dyn Source>> = replaced.filter(is_saved).cloned().collect();
+        let sources = saved(restoring, unsaved);
         if sources.is_empty() {
             return Ok(Self::default());
         }
-        let build_on = BuildOn::Sound { just_read: restoring.was_read_wholly.then_some(restoring.record.id) };
+        let build_on = build_on(restoring);
         let taken = save(cx, &sources, &format!("before the restore of {}", restoring.record.filename), build_on)?;
         cx.note_safety(taken.record.id);
         failpoint::pass("restore.safety_backup_taken")?;
@@ -67,6 +86,16 @@ impl Safety {
         self.warnings.extend(taken.warnings);
         Ok(taken.record.id)
     }
+}
+
+/// The sources that are saved before they are replaced.
+fn saved(restoring: &Restoring, unsaved: &BTreeSet<SourceName>) -> Vec<Arc<dyn Source>> {
+    let replaced = restoring.replacements.iter().map(|replacement| &replacement.source);
+    replaced.filter(|source| !unsaved.contains(source.name())).cloned().collect()
+}
+
+fn build_on(restoring: &Restoring) -> BuildOn {
+    BuildOn::Sound { just_read: restoring.was_read_wholly.then_some(restoring.record.id) }
 }
 
 /// A safety backup of what was replaced.

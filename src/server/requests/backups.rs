@@ -7,7 +7,8 @@ use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 
 use crate::audit::Entry;
 use crate::catalog::{BackupFilter, BackupRecord, Hold};
-use crate::model::{BackupState, SourceName};
+use crate::job::{leaves_trash_at, require_kept};
+use crate::model::SourceName;
 use crate::server::access::Caller;
 use crate::server::download::Prepared;
 use crate::server::failure::Failure;
@@ -26,18 +27,22 @@ impl Server {
             until: request.until.as_deref().map(|text| time::parse_end(text, now, &zone)).transpose()?,
             all: request.all,
         };
-        let catalog = &self.parts().catalog;
-        let backups = catalog.list_backups(&filter)?;
-        let shown = |backup: &BackupRecord| Ok(wire::backup(backup, &catalog.needed_by(backup.id)?));
-        let shown = backups.iter().map(shown).collect::<Result<_, Failure>>()?;
+        let backups = self.parts().catalog.list_backups(&filter)?;
+        let shown = backups.iter().map(|backup| self.shown(backup)).collect::<Result<_, Failure>>()?;
         let pages = pages(shown).map_err(too_long)?;
         Ok(Answer::Replies(pages.into_iter().map(Reply::Backups).collect()))
     }
 
     pub(in crate::server) fn show(&self, backup: &str) -> Result<Answer, Failure> {
-        let catalog = &self.parts().catalog;
-        let record = catalog.find_backup(backup)?;
-        Answer::one(Reply::Backup(Box::new(wire::backup(&record, &catalog.needed_by(record.id)?))))
+        let record = self.parts().catalog.find_backup(backup)?;
+        Answer::one(Reply::Backup(Box::new(self.shown(&record)?)))
+    }
+
+    fn shown(&self, record: &BackupRecord) -> Result<carelog_rpc::Backup, Failure> {
+        let parts = self.parts();
+        let shown = wire::backup(record, &parts.catalog.needed_by(record.id)?);
+        let trashed_until = record.trashed_at.map(|since| leaves_trash_at(&parts, since).into());
+        Ok(carelog_rpc::Backup { trashed_until, ..shown })
     }
 
     pub(in crate::server) fn hold(
@@ -108,13 +113,12 @@ impl Server {
 
 /// Whoever downloads a backup takes the file for all of it.
 fn require_standalone(record: &BackupRecord) -> Result<(), Failure> {
-    if record.needs.is_empty() && record.state != BackupState::Retained {
+    require_kept(record)?;
+    if record.needs.is_empty() {
         return Ok(());
     }
-    let message = match record.needs.len() {
-        0 => format!("{} was deleted; its archive only stays for other backups", record.filename),
-        others => format!("{} is incremental: it is not complete without {others} other archives", record.filename),
-    };
+    let others = record.needs.len();
+    let message = format!("{} is incremental: it is not complete without {others} other archives", record.filename);
     let hint = "take one that stands alone (`carelogctl backup --full`) and download that, or write this one out with \
                 `carelogctl restore BACKUP --to DIR`";
     Err(Failure::new(ErrorCode::RefusedForSafety, message, hint))

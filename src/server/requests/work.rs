@@ -133,7 +133,7 @@ impl Server {
         self.enqueue_spec(caller, JobSpec::Prune(PruneSpec { backups, reason }))
     }
 
-    fn enqueue_spec(&self, caller: &Caller, spec: JobSpec) -> Result<Answer, Failure> {
+    pub(super) fn enqueue_spec(&self, caller: &Caller, spec: JobSpec) -> Result<Answer, Failure> {
         let job = NewJob::new(spec, caller.requester.clone(), self.now());
         Answer::one(self.enqueue(caller, &job, None, false)?)
     }

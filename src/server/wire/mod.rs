@@ -3,6 +3,7 @@
 mod job;
 mod plan;
 mod report;
+mod retention;
 mod schedule;
 
 use carelog_rpc as rpc;
@@ -10,6 +11,7 @@ use carelog_rpc as rpc;
 pub(super) use job::{job, job_in_the_way};
 pub(super) use plan::{backup_plan, plan_into_database, plan_into_directory, restore_plan};
 pub(super) use report::job_report;
+pub(super) use retention::{planned_backup, prune_plan};
 pub(super) use schedule::{due_time, schedule};
 
 use crate::archive::SourceSummary;
@@ -41,7 +43,7 @@ same_words!(job_state: JobState => rpc::JobState {
     Queued, Running, Succeeded, Warned, Failed, Cancelled, Interrupted
 });
 
-/// `needed_by` are the backups that need its archive.
+/// `needed_by` are the backups that need its archive. How long one stays in the trash is the policy's to say.
 pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Backup {
     let checksum = record.sha256.map(|sha256| rpc::Checksum::sha256(sha256.to_string()));
     let copy = rpc::BackupCopy {
@@ -78,6 +80,7 @@ pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Back
         state: backup_state(record.state),
         job_id: record.job_id.map(|id| id.to_string()),
         copies: vec![copy],
+        trashed_until: None,
     }
 }
 
