@@ -22,6 +22,7 @@ mod postgres;
 mod quickstart;
 mod restore_source;
 mod round_trip;
+mod schedules;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;
 // A restore on such a machine is stopped at points of failure.

@@ -446,3 +446,77 @@ fn completions_name_the_commands() {
     assert_eq!(ran.code, Some(0));
     assert!(ran.stdout.contains("restore"), "{}", ran.stdout);
 }
+
+/// A daemon with the schedule of the samples and one that runs.
+fn daemon_with_schedules() -> FakeDaemon {
+    let runs = Schedule {
+        name: "verify".to_owned(),
+        cron: "0 3 * * 0".to_owned(),
+        timezone: "UTC".to_owned(),
+        work: "verify every backup".to_owned(),
+        next_due_at: Some(Time(4_102_444_800_000)),
+        paused: None,
+        last_due_at: None,
+        last_job_id: None,
+        last_job_state: None,
+        skipped: 0,
+        last_skipped_at: None,
+        last_skipped_why: None,
+        ..samples::schedule()
+    };
+    FakeDaemon::start(move |request| match request {
+        Request::Schedules => {
+            let items = vec![samples::schedule(), runs.clone()];
+            vec![Reply::Schedules(Page { items, more: false })]
+        }
+        Request::NextDue { .. } => vec![Reply::DueTimes(Page { items: vec![samples::due_time()], more: false })],
+        Request::RunSchedule { .. } => vec![enqueued()],
+        _ => vec![Reply::Schedule(Box::new(samples::schedule()))],
+    })
+}
+
+#[test]
+fn schedules_are_listed_with_what_paused_them_and_what_was_skipped() {
+    let daemon = daemon_with_schedules();
+    let listed = daemon.run(["schedule", "list"]);
+    assert_eq!((listed.code, listed.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<Vec<&str>> = listed.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(
+        lines[0],
+        ["SCHEDULE", "CRON", "NEXT", "IN", "WORK", "LAST", "DUE", "LAST", "JOB", "SKIPPED"],
+        "{}",
+        listed.stdout
+    );
+    assert_eq!(lines[1][..8], ["nightly", "0", "0", "*", "*", "*", "Europe/Berlin", "paused"]);
+    assert_eq!(lines[1][lines[1].len() - 2..], ["failed", "3"]);
+    assert_eq!(lines[2][7..9], ["2100-01-01", "00:00:00"]);
+    let remarks: Vec<&str> = listed.stdout.lines().skip(3).collect();
+    let expected = [
+        "nightly is paused by alice since 2025-10-29 01:06:40: moving house",
+        "nightly was skipped at 2025-10-27 23:00:00: the job before it, 0199f3a0-0000, had not ended",
+    ];
+    assert_eq!(remarks, expected);
+    let document = daemon.run(["schedule", "list", "--json"]).document();
+    assert_eq!(document["schedules"][0]["last_job_state"], "failed");
+}
+
+#[test]
+fn the_commands_of_a_schedule_ask_for_what_they_say() {
+    let daemon = daemon_with_schedules();
+    let told = daemon.run(["schedule", "next", "-n", "3", "nightly"]).stdout;
+    assert!(told.contains("2025-10-30 00:00 +01:00  2025-10-29 23:00  nightly   backup of all sources"), "{told}");
+    assert!(daemon.run(["schedule", "pause", "nightly", "-m", "moving"]).stdout.contains("by alice, "));
+    assert_eq!(daemon.run(["schedule", "resume", "nightly", "-m", "moved"]).code, Some(0));
+    assert_eq!(daemon.run(["schedule", "run", "nightly", "--detach"]).stdout, format!("{}\n", samples::job().id));
+    let name = || "nightly".to_owned();
+    let expected = [
+        Request::NextDue { name: Some(name()), count: 3 },
+        Request::PauseSchedule { name: name(), description: "moving".to_owned() },
+        Request::ResumeSchedule { name: name(), description: "moved".to_owned() },
+        Request::RunSchedule { name: name() },
+    ];
+    assert_eq!(daemon.requests.iter().take(4).collect::<Vec<_>>(), expected);
+    for args in [&["schedule", "pause", "nightly"][..], &["schedule", "next", "-n", "0"], &["schedule"]] {
+        assert_eq!(client(args).output().expect("runs").status.code(), Some(2), "{args:?}");
+    }
+}

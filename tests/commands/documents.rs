@@ -84,6 +84,8 @@ fn every_command_that_shows_something_prints_one_document_that_says_its_schema()
         (&["release", &id, "-m", "over"], "carelog.backup/1"),
         (&["jobs"], "carelog.job.list/1"),
         (&["job", "show", &job], "carelog.job/1"),
+        (&["schedule", "list"], "carelog.schedule.list/1"),
+        (&["schedule", "next"], "carelog.schedule.next/1"),
         (&["reload"], "carelog.reload/1"),
         (&["audit"], "carelog.audit.list/1"),
         (&["audit", "verify"], "carelog.audit.verification/1"),

@@ -55,19 +55,24 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
         return;
     }
     let world = World::new();
+    let yearly = "[[schedule]]\nname = \"yearly\"\ncron = \"@yearly\"\njob = \"verify\"\nwhich = \"oldest\"\n";
+    world.edit_config("schedule = []\n", "");
+    world.write_config(&(world.config() + yearly));
     let client = open_to_others(&world);
     let _daemon = world.start();
     open_socket(&world);
     let id = backup(&world);
     backup(&world);
-    let looks = [&["status"][..], &["list"], &["show", &id], &["jobs"]];
-    let works = [&["backup"][..], &["verify", &id]];
+    let looks = [&["status"][..], &["list"], &["show", &id], &["jobs"], &["schedule", "list"], &["schedule", "next"]];
+    let works = [&["backup"][..], &["verify", &id], &["schedule", "run", "yearly"]];
     let reveals_or_writes = [
         &["restore", &id, "--yes"][..],
         &["delete", &id, "-m", "why not", "--yes"],
         &["download", &id, "-o", "-"],
         &["hold", &id, "-m", "mine"],
         &["release", &id, "-m", "mine"],
+        &["schedule", "pause", "yearly", "-m", "holiday"],
+        &["schedule", "resume", "yearly", "-m", "back"],
         &["reload"],
         &["audit"],
         &["audit", "verify"],
@@ -88,7 +93,7 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
         let is_refused = |record: &&Value| record["outcome"] == "refused";
         list["records"].as_array().unwrap().iter().filter(is_refused).count()
     };
-    assert_eq!([OPERATOR, VIEWER, STRANGER].map(refused), [8, 10, 14]);
+    assert_eq!([OPERATOR, VIEWER, STRANGER].map(refused), [10, 13, 19]);
     world.ctl(&["audit", "verify"]).expect_code(0);
     world.ctl(&["show", &id]).expect_code(0);
 }

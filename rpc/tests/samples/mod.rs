@@ -359,6 +359,11 @@ pub(crate) fn status() -> Status {
         generated_at: Time(1_761_755_400_000),
         protected_since: Some(Time(1_761_748_200_000)),
         restore_estimate_seconds: Some(300),
+        rto_seconds: 3600,
+        restore_was_measured: true,
+        alerts: vec![],
+        notices: NoticesStatus::default(),
+        contact: "Dr. A. Admin, ext. 17".into(),
         problems: vec![Problem {
             severity: Severity::Warning,
             what: "the store lies on the device of data".into(),
@@ -371,6 +376,7 @@ pub(crate) fn status() -> Status {
             age_seconds: Some(7200),
             rpo_seconds: Some(86_400),
             newest_verified: None,
+            next_backup_at: Some(Time(1_761_778_800_000)),
         }],
         newest_verified: Some(point),
         store: StoreStatus {
@@ -380,6 +386,7 @@ pub(crate) fn status() -> Status {
             total_bytes: Some(1 << 40),
             backups: 12,
             bytes: 18_000_000_000,
+            days_until_full: Some(400),
         },
         kept: vec![KeptData {
             job_id: job().id,
