@@ -92,7 +92,7 @@ impl Fields {
         }
         let mut date = from.date();
         loop {
-            date = match self.has(self.months, date.month()) {
+            date = match has(self.months, date.month()) {
                 true => date.tomorrow().ok()?,
                 false => date.last_of_month().tomorrow().ok()?,
             };
@@ -114,7 +114,7 @@ impl Fields {
         }
         let mut date = until.date();
         loop {
-            date = match self.has(self.months, date.month()) {
+            date = match has(self.months, date.month()) {
                 true => date.yesterday().ok()?,
                 false => date.first_of_month().yesterday().ok()?,
             };
@@ -128,13 +128,13 @@ impl Fields {
     }
 
     fn is_day(&self, date: Date) -> bool {
-        self.has(self.months, date.month())
-            && self.has(self.days, date.day())
-            && self.has(self.weekdays, date.weekday().to_sunday_zero_offset())
+        has(self.months, date.month())
+            && has(self.days, date.day())
+            && has(self.weekdays, date.weekday().to_sunday_zero_offset())
     }
 
     fn first_time_from(&self, from: Time) -> Option<Time> {
-        if self.has(self.hours, from.hour())
+        if has(self.hours, from.hour())
             && let Some(minute) = lowest(self.minutes & (u64::MAX << from.minute()))
         {
             return Time::new(from.hour(), minute, 0, 0).ok();
@@ -144,7 +144,7 @@ impl Fields {
     }
 
     fn last_time_until(&self, until: Time) -> Option<Time> {
-        if self.has(self.hours, until.hour())
+        if has(self.hours, until.hour())
             && let Some(minute) = highest(self.minutes & below(until.minute() + 1))
         {
             return Time::new(until.hour(), minute, 0, 0).ok();
@@ -155,7 +155,7 @@ impl Fields {
 
     /// Of each month its longest form counts: the 29th of February comes, if seldom.
     fn is_ever_due(&self) -> bool {
-        (1_i8..=12).filter(|month| self.has(self.months, *month)).any(|month| {
+        (1_i8..=12).filter(|month| has(self.months, *month)).any(|month| {
             let longest = match month {
                 2 => 29,
                 4 | 6 | 9 | 11 => 30,
@@ -164,16 +164,16 @@ impl Fields {
             self.days & below(longest + 1) != 0
         })
     }
-
-    #[expect(clippy::unused_self, reason = "reads as a question to the fields")]
-    const fn has(&self, bits: u64, value: i8) -> bool {
-        bits >> value & 1 == 1
-    }
 }
 
 const ALL_HOURS: u64 = (1 << 24) - 1;
 const ALL_DAYS: u64 = (1 << 32) - 2;
 const ALL_WEEKDAYS: u64 = (1 << 7) - 1;
+
+/// Whether `bits` name this value.
+const fn has(bits: u64, value: i8) -> bool {
+    bits >> value & 1 == 1
+}
 
 /// The bits below bit `n`.
 const fn below(n: i8) -> u64 {
@@ -255,7 +255,7 @@ fn weekday(text: &str, sunday: u32) -> Option<u32> {
     }
     let text = text.to_ascii_lowercase();
     let named = |name: &&str| text == **name || text == name[..3];
-    let day = u32::try_from(NAMES.iter().position(|name| named(&name))?).ok()?;
+    let day = u32::try_from(NAMES.iter().position(named)?).ok()?;
     Some(if day == 0 { sunday } else { day })
 }
 
