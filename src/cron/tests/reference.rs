@@ -8,14 +8,16 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 /// The reference for one expression of numbers, `*`, lists, ranges and steps: which values each field names.
 pub(super) struct Reference {
-    fields: Vec<Vec<bool>>,
+    fields: Vec<[bool; 60]>,
 }
 
 impl Reference {
     pub(super) fn new(expression: &str) -> Self {
-        let values = |field: &str| -> Vec<bool> {
-            (0..60).map(|value| field.split(',').any(|item| item_names(item, value))).collect()
+        let names = |field: &str, value: usize| {
+            let value = i8::try_from(value).unwrap();
+            field.split(',').any(|item| item_names(item, value))
         };
+        let values = |field: &str| -> [bool; 60] { std::array::from_fn(|value| names(field, value)) };
         Self { fields: expression.split(' ').map(values).collect() }
     }
 
