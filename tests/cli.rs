@@ -19,11 +19,12 @@ fn check_config_and_run_refuse_an_invalid_configuration_with_78_and_every_proble
     world.edit_config("state_dir = ", "state_dri = ");
     world.edit_config("type = \"files\"", "type = \"tree\"");
     let config = world.config_file();
+    let line = world.config().lines().position(|line| line.starts_with("state_dri")).unwrap() + 1;
     for command in ["check-config", "run"] {
         let answer = world.carelogd(&[command, "--config", config.to_str().unwrap()]).expect_code(78);
         let lines: Vec<_> = answer.stderr.lines().collect();
         assert_eq!(lines.len(), 2, "{answer:?}");
-        assert!(lines[0].starts_with(&format!("{}:4: daemon.state_dri: ", config.display())), "{answer:?}");
+        assert!(lines[0].starts_with(&format!("{}:{line}: daemon.state_dri: ", config.display())), "{answer:?}");
         assert!(lines[0].ends_with("did you mean 'state_dir'?"), "{answer:?}");
         assert!(lines[1].contains("source.studies.type: 'tree' is none of: json, files, postgres"), "{answer:?}");
         assert_eq!(answer.stdout, "");
