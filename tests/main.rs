@@ -21,6 +21,7 @@ mod packaging;
 mod postgres;
 mod quickstart;
 mod restore_source;
+mod retention;
 mod round_trip;
 #[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
 mod support;

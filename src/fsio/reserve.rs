@@ -25,10 +25,13 @@ pub struct Reserve {
 }
 
 impl Reserve {
+    /// The name of the file.
+    pub const FILE_NAME: &str = ".carelog-reserve";
+
     /// That of the folder `dir`. Touches nothing yet.
     #[must_use]
     pub fn in_dir(dir: &Path) -> Self {
-        Self { path: dir.join(".carelog-reserve") }
+        Self { path: dir.join(Self::FILE_NAME) }
     }
 
     /// Sets the room aside, unless that is done already or there is too little. That it cannot be done is no error of
@@ -90,7 +93,7 @@ mod tests {
         assert!(!reserve.give_up());
         for _again in 0..2 {
             reserve.make();
-            let metadata = std::fs::metadata(dir.path().join(".carelog-reserve")).unwrap();
+            let metadata = std::fs::metadata(dir.path().join(Reserve::FILE_NAME)).unwrap();
             assert!(metadata.blocks() * 512 >= MOST, "{} blocks", metadata.blocks());
         }
         assert!(reserve.give_up());

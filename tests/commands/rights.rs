@@ -68,6 +68,9 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
         &["download", &id, "-o", "-"],
         &["hold", &id, "-m", "mine"],
         &["release", &id, "-m", "mine"],
+        &["prune", "--yes"],
+        &["prune", "--dry-run"],
+        &["restore-deleted", &id, "-m", "mine"],
         &["reload"],
         &["audit"],
         &["audit", "verify"],
@@ -88,7 +91,7 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
         let is_refused = |record: &&Value| record["outcome"] == "refused";
         list["records"].as_array().unwrap().iter().filter(is_refused).count()
     };
-    assert_eq!([OPERATOR, VIEWER, STRANGER].map(refused), [8, 10, 14]);
+    assert_eq!([OPERATOR, VIEWER, STRANGER].map(refused), [11, 13, 17]);
     world.ctl(&["audit", "verify"]).expect_code(0);
     world.ctl(&["show", &id]).expect_code(0);
 }
