@@ -63,7 +63,7 @@ fn run_with_an_error(stage: &Stage, passage: Passage) -> (Daemon<'_>, Answer) {
                 !starts_at_once || is_mark || ["queue.record_end", COMMIT, KEEPING_SEEN].contains(&passage.point),
                 "{passage:?}"
             );
-            assert!(!is_mark || stage.world.log().contains("the reserve"), "{passage:?}");
+            assert!(!is_mark || stage.world.log().contains("of the reserve"), "{passage:?}");
             assert_eq!(state, Some("succeeded"), "{passage:?}: {job:#?}");
         }
         1 => {

@@ -28,8 +28,8 @@ fn what_was_deleted_is_taken_back_bit_for_bit() {
     let deleted = world.ctl(&["delete", &id, "-m", "mistaken", "--yes"]).expect_code(0).stdout;
 
     assert!(deleted.contains("is in the trash until"), "{deleted}");
-    let listed = world.ctl(&["list", "--json"]).expect_code(0).stdout;
-    assert!(!listed.contains(&id), "{listed}");
+    let listed = world.ctl(&["list", "--json"]).expect_code(0).json();
+    assert!(listed["backups"].as_array().unwrap().iter().all(|backup| backup["id"] != id.as_str()), "{listed:#}");
     let text = world.ctl(&["list", "--all"]).expect_code(0).stdout;
     assert!(text.contains("trashed until "), "{text}");
     assert!(show(&world, &id)["trashed_until"].is_string());
