@@ -302,7 +302,7 @@ fn a_prune_shows_the_plan_and_asks_for_just_that() {
 
     assert_eq!(pruned.code, Some(0), "{}", pruned.stderr);
     assert!(!pruned.stdout.contains("last 1 of 7"), "what stays is not what is asked about: {}", pruned.stdout);
-    let asked = daemon.requests.try_iter().filter(|request| matches!(request, Request::Prune { .. })).next();
+    let asked = daemon.requests.try_iter().find(|request| matches!(request, Request::Prune { .. }));
     let digest = Some(samples::prune_plan().digest);
     assert_eq!(asked, Some(Request::Prune { digest, description: "tidying".into() }));
     assert_eq!(daemon.run(["prune", "--dry-run", "--yes"]).code, Some(2));
