@@ -22,7 +22,7 @@ use crate::support::{TreeImage, World};
 
 /// A world whose JSON file is backed up whole, and whose tree has `files` files of 20 kB.
 fn world_of(files: u64) -> World {
-    let world = World::new();
+    let world = World::new().without_trash();
     world.edit_config(r#"exclude = ["auditLogs", "sessions"]"#, "");
     for n in 0..files {
         write_file(&image(&world, n), &noise(1000 + n, 20_000));

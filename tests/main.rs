@@ -21,9 +21,10 @@ mod packaging;
 mod postgres;
 mod quickstart;
 mod restore_source;
+mod retention;
 mod round_trip;
 mod schedules;
-#[expect(dead_code, reason = "tests of jobs, restores and crashes take up the rest of it")]
+#[cfg_attr(not(feature = "failpoints"), expect(dead_code, reason = "tests of crashes take up the rest of it"))]
 mod support;
 // A restore on such a machine is stopped at points of failure.
 #[cfg(feature = "failpoints")]

@@ -56,7 +56,8 @@ fn daemon_replying(reply: Reply) -> FakeDaemon {
 
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
-    let commands = "|status|backup|list|show|verify|restore|download|delete|hold|release|jobs|job|job show|job watch|\
+    let commands = "|status|backup|list|show|verify|restore|download|delete|restore-deleted|prune|hold|\
+                    release|jobs|job|job show|job watch|\
                     job cancel|schedule|schedule list|schedule next|schedule run|schedule pause|\
                     schedule resume|audit|audit list|audit verify|reload|completions";
     let mut all = String::new();
@@ -275,6 +276,37 @@ fn a_list_is_a_table_with_one_line_per_backup_whatever_their_texts_hold() {
     assert_eq!(documents["schema"], "carelog.backup.list/1");
     assert_eq!(documents["backups"].as_array().map(Vec::len), Some(2));
     assert!(daemon.run(["list", "--json"]).stdout.starts_with("{\"schema\":\"carelog.backup.list/1\","));
+}
+
+#[test]
+fn a_prune_shows_the_plan_and_asks_for_just_that() {
+    let daemon = FakeDaemon::start(|request| match request {
+        Request::PlanPrune => {
+            let kept =
+                PlannedBackup { expires: false, reasons: vec!["last 1 of 7".into()], ..samples::planned_backup() };
+            let items = vec![kept, samples::planned_backup()];
+            vec![Reply::PrunePlan(Box::new(samples::prune_plan())), Reply::PlannedBackups(Page { items, more: false })]
+        }
+        Request::Prune { .. } => vec![enqueued()],
+        Request::WatchJob { .. } => vec![Reply::JobEnded(Box::new(Job { kind: JobKind::Prune, ..good_job() }))],
+        _ => vec![Reply::Error(ErrorReply::new(ErrorCode::Usage, "this is not in the script"))],
+    });
+    let refused = daemon.run(["prune", "-m", "tidying"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(9), ""));
+    let plan = daemon.run(["prune", "--dry-run"]);
+    hold_against("prune_plan.txt", &plan.stdout);
+    let document = daemon.run(["prune", "--dry-run", "--json"]).document();
+    assert_eq!((&document["schema"], &document["expired"]), (&"carelog.prune.plan/1".into(), &1.into()));
+    assert_eq!(document["backups"][1]["reasons"][0], "no rule keeps it");
+
+    let pruned = daemon.run(["prune", "--yes", "-m", "tidying"]);
+
+    assert_eq!(pruned.code, Some(0), "{}", pruned.stderr);
+    assert!(!pruned.stdout.contains("last 1 of 7"), "what stays is not what is asked about: {}", pruned.stdout);
+    let asked = daemon.requests.try_iter().find(|request| matches!(request, Request::Prune { .. }));
+    let digest = Some(samples::prune_plan().digest);
+    assert_eq!(asked, Some(Request::Prune { digest, description: "tidying".into() }));
+    assert_eq!(daemon.run(["prune", "--dry-run", "--yes"]).code, Some(2));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn nothing_is_replaced_or_removed_without_a_confirmation() {
 
 #[test]
 fn a_backup_that_is_held_or_the_last_good_one_is_not_deleted() {
-    let world = World::new();
+    let world = World::new().without_trash();
     let _daemon = world.start();
     let first = backup(&world);
     let last = world.ctl(&["delete", &first, "-m", "mistake", "--yes"]).expect_code(9);

@@ -73,6 +73,9 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
         &["release", &id, "-m", "mine"],
         &["schedule", "pause", "yearly", "-m", "holiday"],
         &["schedule", "resume", "yearly", "-m", "back"],
+        &["prune", "--yes"],
+        &["prune", "--dry-run"],
+        &["restore-deleted", &id, "-m", "mine"],
         &["reload"],
         &["audit"],
         &["audit", "verify"],
@@ -93,7 +96,7 @@ fn each_role_may_what_it_needs_and_every_refusal_is_recorded() {
         let is_refused = |record: &&Value| record["outcome"] == "refused";
         list["records"].as_array().unwrap().iter().filter(is_refused).count()
     };
-    assert_eq!([OPERATOR, VIEWER, STRANGER].map(refused), [10, 13, 19]);
+    assert_eq!([OPERATOR, VIEWER, STRANGER].map(refused), [13, 16, 22]);
     world.ctl(&["audit", "verify"]).expect_code(0);
     world.ctl(&["show", &id]).expect_code(0);
 }

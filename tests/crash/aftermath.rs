@@ -22,6 +22,11 @@ pub(super) fn ended_job(stage: &Stage) -> Option<Value> {
         let jobs = stage.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
         let mut jobs = jobs["jobs"].as_array().unwrap().clone();
         jobs.retain(|job| job["kind"] == stage.scenario.kind());
+        if stage.has_deleted_before() {
+            // The newest is listed first.
+            let before = jobs.pop();
+            assert_eq!(before.unwrap()["state"], "succeeded");
+        }
         assert!(jobs.len() <= 1, "{jobs:#?}");
         let job = jobs.pop();
         let is_final = job.as_ref().is_none_or(|job| job["state"] != "queued" && job["state"] != "running");
@@ -30,7 +35,7 @@ pub(super) fn ended_job(stage: &Stage) -> Option<Value> {
 }
 
 /// The store holds the listed backups, each with its checksum, and nothing else; each is sound, or retained because
-/// another needs it; the audit chain holds.
+/// another needs it, or in the trash; the audit chain holds.
 #[track_caller]
 pub(crate) fn assert_consistent(world: &World) {
     let backups = backups(world);
@@ -41,6 +46,9 @@ pub(crate) fn assert_consistent(world: &World) {
         if backup["state"] == "retained" {
             assert_ne!(backup["needed_by"], serde_json::json!([]), "{backup:#}");
             expected.insert(format!("{name}.retained"));
+        } else if backup["state"] == "trashed" {
+            assert!(backup["trashed_until"].is_string(), "{backup:#}");
+            expected.insert(format!("{name}.trashed"));
         } else {
             assert_eq!(backup["state"], "available", "{backup:#}");
         }

@@ -20,6 +20,16 @@ pub(super) enum Scenario {
     Delete,
     /// The deletion of a backup whose archive another needs.
     Retain,
+    /// The deletion of one backup of two, by way of the trash.
+    Trash,
+    /// Taking it back.
+    TakeBack,
+    /// The same removal, because no rule keeps it any more.
+    Expire,
+    /// Its time in the trash is over.
+    Empty,
+    /// Its time in the trash is over, and another needs its archive.
+    EmptyRetained,
 }
 
 /// Where what was seen of the trees is about to be kept, when the backup has its name. It can do without.
@@ -48,6 +58,20 @@ impl Scenario {
                 [&["fsio.wrote_temporary", "fsio.renamed_temporary"][..], &WRITING, &["queue.record_end"]].concat()
             }
             Self::Delete => vec!["prune.forgotten", "fsio.unlinked", "fsio.unlinked", "queue.record_end"],
+            Self::Trash | Self::Expire => {
+                vec!["fsio.wrote_temporary", "fsio.renamed_temporary", "prune.trashed", "queue.record_end"]
+            }
+            Self::TakeBack => vec!["fsio.unlinked", "trash.unmarked"],
+            Self::Empty => {
+                vec!["prune.forgotten", "fsio.unlinked", "fsio.unlinked", "fsio.unlinked", "queue.record_end"]
+            }
+            Self::EmptyRetained => vec![
+                "fsio.wrote_temporary",
+                "fsio.renamed_temporary",
+                "prune.retained",
+                "fsio.unlinked",
+                "queue.record_end",
+            ],
             Self::Retain => {
                 vec!["fsio.wrote_temporary", "fsio.renamed_temporary", "prune.retained", "queue.record_end"]
             }
@@ -61,15 +85,21 @@ impl Scenario {
     const fn commits(self) -> usize {
         match self {
             Self::Backup => 5 + 5,
-            Self::Delete | Self::Retain => 3 + 5 + 1,
+            Self::Delete | Self::Retain | Self::Trash | Self::Expire | Self::Empty | Self::EmptyRetained => 3 + 5 + 1,
+            Self::TakeBack => 3 + 1,
         }
+    }
+
+    /// Whether it is done at once, and not by a job.
+    pub(super) const fn has_no_job(self) -> bool {
+        matches!(self, Self::TakeBack)
     }
 
     /// The kind of its job.
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Backup => "backup",
-            Self::Delete | Self::Retain => "prune",
+            _ => "prune",
         }
     }
 }
@@ -90,20 +120,41 @@ impl Stage {
     /// In a world with places of its own.
     pub(super) fn set_in(world: World, scenario: Scenario) -> Self {
         make_small(&world);
+        let configured = world.config();
+        let retention = |keys: &str| world.write_config(&format!("{configured}\n[retention]\n{keys}\n"));
+        retention(match scenario {
+            Scenario::Delete | Scenario::Retain => "trash = \"0s\"",
+            _ => "",
+        });
         let backup = (scenario != Scenario::Backup).then(|| {
             let daemon = world.start();
             let wanted = take_backup(&world);
             match scenario {
                 Scenario::Backup => {}
+                Scenario::Retain | Scenario::EmptyRetained => drop(take_backup(&world)),
                 // One that does not build on the other.
-                Scenario::Delete => drop(world.ctl(&["backup", "--full"]).expect_code(0)),
-                Scenario::Retain => drop(take_backup(&world)),
+                _ => drop(world.ctl(&["backup", "--full"]).expect_code(0)),
+            }
+            if matches!(scenario, Scenario::TakeBack | Scenario::Empty | Scenario::EmptyRetained) {
+                world.ctl(&["delete", &wanted, "-m", "no longer needed", "--yes"]).expect_code(0);
             }
             daemon.stop();
+            match scenario {
+                Scenario::Expire => {
+                    retention("keep_last = 1\nkeep_daily = 0\nkeep_monthly = 0\nkeep_yearly = 0");
+                }
+                Scenario::Empty | Scenario::EmptyRetained => retention("trash = \"1ms\""),
+                _ => {}
+            }
             wanted
         });
         change_everything(&world);
         Self { scenario, world, backup }
+    }
+
+    /// Whether the catalog has an earlier job of the same kind.
+    pub(super) const fn has_deleted_before(&self) -> bool {
+        matches!(self.scenario, Scenario::TakeBack | Scenario::Empty | Scenario::EmptyRetained)
     }
 
     /// Asks for the job and waits for its end.
@@ -111,8 +162,12 @@ impl Stage {
         let backup = self.backup.as_deref().unwrap_or_default();
         match self.scenario {
             Scenario::Backup => self.world.ctl(&["backup", "--json"]),
-            Scenario::Delete | Scenario::Retain => {
+            Scenario::Delete | Scenario::Retain | Scenario::Trash => {
                 self.world.ctl(&["delete", backup, "-m", "no longer needed", "--yes", "--json"])
+            }
+            Scenario::TakeBack => self.world.ctl(&["restore-deleted", backup, "-m", "a mistake", "--json"]),
+            Scenario::Expire | Scenario::Empty | Scenario::EmptyRetained => {
+                self.world.ctl(&["prune", "--yes", "--json"])
             }
         }
     }

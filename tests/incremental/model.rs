@@ -1,4 +1,4 @@
-//! Random days, backups, deletions and crashes, held against what a map of pictures says: after each step every backup that
+//! Random days, backups, deletions, prunes and crashes, held against what a map of pictures says: after each step every backup that
 //! was not deleted is listed and comes back as it was.
 
 use std::collections::BTreeMap;
@@ -57,6 +57,9 @@ impl Run {
     fn new() -> Self {
         // As long as the daemon, and with it as long as the process of this test.
         let world: &'static World = Box::leak(Box::new(world_of(12)));
+        // Whatever is removed is removed at once.
+        let rules = "keep_last = 2\nkeep_daily = 0\nkeep_monthly = 0\nkeep_yearly = 0\n";
+        world.write_config(&format!("{}{rules}", world.config()));
         write_file(&world.clinic.studies.join("large"), &noise(3, 3 << 20));
         Self { world, daemon: Some(world.start()), model: BTreeMap::new(), random: Random(0x5EED) }
     }
@@ -74,8 +77,9 @@ impl Run {
         }
     }
 
-    /// Takes a backup or deletes one, undisturbed or killed on the way.
+    /// Takes a backup or removes some, undisturbed or killed on the way.
     fn step(&mut self, step: u64) {
+        let prunes = self.model.len() > 2 && self.random.below(6) == 0;
         let deletes = self.model.len() > KEPT || (self.model.len() > 1 && self.random.below(4) == 0);
         let crash = (self.random.below(3) == 0).then(|| self.random.one_of(&CRASHES));
         if crash.is_some() {
@@ -83,7 +87,9 @@ impl Run {
             let plan = format!("{}=kill", crash.unwrap_or_default());
             self.daemon = Some(self.world.start_with(&[("CARELOG_FAIL", &plan)]));
         }
-        if deletes {
+        if prunes {
+            self.prune(step, crash.is_some());
+        } else if deletes {
             let ids: Vec<String> = self.model.keys().cloned().collect();
             let victim = self.random.one_of(&ids);
             let answer = self.world.ctl(&["delete", &victim, "-m", "model", "--yes"]);
@@ -109,6 +115,27 @@ impl Run {
                     self.model.extend(new.map(|id| (id, picture)));
                 }
             }
+        }
+    }
+
+    /// Prunes. The plan says what goes; of a killed one, some of it may have.
+    fn prune(&mut self, step: u64, is_to_crash: bool) {
+        let before = self.kept();
+        let plan = self.world.ctl(&["prune", "--dry-run", "--json"]);
+        let pruned = self.world.ctl(&["prune", "--yes"]);
+        self.after_crash();
+        let planned = |id: &String| {
+            let backups = plan.json()["backups"].as_array().unwrap().clone();
+            backups.iter().any(|backup| backup["id"] == id.as_str() && backup["expires"] == true)
+        };
+        let kept = self.kept();
+        for id in before.iter().filter(|id| !kept.contains(id)) {
+            assert!(planned(id), "step {step}: {id} is gone and was not to go: {:#}", plan.json());
+            self.model.remove(id);
+        }
+        if !is_to_crash {
+            pruned.expect_code(0);
+            assert!(!kept.iter().any(planned), "step {step}: {kept:?} of {:#}", plan.json());
         }
     }
 

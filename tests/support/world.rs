@@ -98,10 +98,18 @@ impl World {
         self.path("carelogd.log")
     }
 
-    /// The names of the files in the store, sorted.
+    /// Removes what is deleted or expires at once, instead of by way of the trash.
+    #[track_caller]
+    pub(crate) fn without_trash(self) -> Self {
+        self.write_config(&format!("{}\n[retention]\ntrash = \"0s\"\n", self.config()));
+        self
+    }
+
+    /// The names of the files in the store, sorted; but for the room that is set aside.
     pub(crate) fn store_files(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.backups()) else { return Vec::new() };
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
+        names.retain(|name| name != ".carelog-reserve");
         names.sort();
         names
     }

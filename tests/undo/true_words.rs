@@ -167,7 +167,7 @@ fn full_backup(world: &World) -> String {
 
 #[test]
 fn counts_are_of_one_or_of_many_and_a_failed_verification_sums_up() {
-    let world = World::new();
+    let world = World::new().without_trash();
     let _daemon = world.start();
     let (first, second) = (full_backup(&world), full_backup(&world));
     let removed = world.ctl(&["delete", &first, "-m", "made room", "--yes"]).expect_code(0).stdout;

@@ -193,7 +193,7 @@ fn what_was_replaced_last_is_undone_first_even_if_the_clock_was_set_back() {
 
 #[test]
 fn what_no_safety_backup_holds_any_more_is_not_discarded() {
-    let world = keeping_world();
+    let world = keeping_world().without_trash();
     let daemon = world.start();
     let id = backup(&world);
     change_everything(&world);

@@ -34,7 +34,7 @@ pub(crate) fn plan(plan: &PrunePlan, backups: &[PlannedBackup], look: &Look) -> 
     }
     let mut lines: Vec<String> = plan.notes.iter().map(|note| format!("note: {}", clean(note))).collect();
     lines.push(format!(
-        "{}, {}; {} are free when the trash is emptied",
+        "{}, {}; {} become free when the trash is emptied",
         expire(plan.expired),
         stay(plan.kept),
         size(plan.freed_bytes)

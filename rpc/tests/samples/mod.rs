@@ -110,6 +110,8 @@ pub(crate) fn replies() -> Vec<Reply> {
             problem: Some("its hash differs".into()),
         }),
         Reply::JobReport(Box::new(report())),
+        Reply::PrunePlan(Box::new(prune_plan())),
+        Reply::PlannedBackups(Page { items: vec![planned_backup()], more: false }),
         Reply::Schedules(Page { items: vec![schedule()], more: false }),
         Reply::Schedule(Box::new(schedule())),
         Reply::DueTimes(Page { items: vec![due_time()], more: true }),
@@ -292,6 +294,28 @@ pub(crate) fn job() -> Job {
     }
 }
 
+pub(crate) fn prune_plan() -> PrunePlan {
+    PrunePlan {
+        digest: "ef".repeat(32),
+        made_at: Time(1_761_755_400_000),
+        kept: 12,
+        expired: 1,
+        freed_bytes: 1_500_000_000,
+        notes: vec!["no backup of source 'data' expires: the last attempt to take one failed".into()],
+    }
+}
+
+pub(crate) fn planned_backup() -> PlannedBackup {
+    PlannedBackup {
+        id: backup().id,
+        filename: backup().filename,
+        created_at: backup().created_at,
+        size_bytes: backup().size_bytes,
+        expires: true,
+        reasons: vec!["no rule keeps it".into(), "its archive stays for 1 other".into()],
+    }
+}
+
 fn backup_plan() -> BackupPlan {
     BackupPlan {
         scope: Scope::Files,
@@ -360,10 +384,10 @@ pub(crate) fn status() -> Status {
         protected_since: Some(Time(1_761_748_200_000)),
         restore_estimate_seconds: Some(300),
         rto_seconds: 3600,
-        restore_was_measured: true,
+        restore_was_measured: false,
         alerts: vec![],
         notices: NoticesStatus::default(),
-        contact: "Dr. A. Admin, ext. 17".into(),
+        contact: String::new(),
         problems: vec![Problem {
             severity: Severity::Warning,
             what: "the store lies on the device of data".into(),
@@ -375,8 +399,8 @@ pub(crate) fn status() -> Status {
             newest_backup: Some(point.clone()),
             age_seconds: Some(7200),
             rpo_seconds: Some(86_400),
+            next_backup_at: None,
             newest_verified: None,
-            next_backup_at: Some(Time(1_761_778_800_000)),
         }],
         newest_verified: Some(point),
         store: StoreStatus {
@@ -384,9 +408,9 @@ pub(crate) fn status() -> Status {
             same_device_as: vec!["data".into()],
             free_bytes: Some(1 << 38),
             total_bytes: Some(1 << 40),
+            days_until_full: None,
             backups: 12,
             bytes: 18_000_000_000,
-            days_until_full: Some(400),
         },
         kept: vec![KeptData {
             job_id: job().id,

@@ -185,3 +185,44 @@ fn a_verification_that_fails_leaves_a_retained_backup_retained() {
     let retained = catalog.backup(backup_id(1)).unwrap();
     assert_eq!((retained.state, retained.verify_result), (BackupState::Retained, Some(VerifyResult::Failed)));
 }
+
+#[test]
+fn what_lies_in_the_trash_keeps_all_that_it_needs_until_it_is_taken_back() {
+    let incremental = BackupRecord { needs: vec![backup_id(1)], ..backup(2) };
+    let (catalog, _dir) = filled([backup(1), incremental.clone()]);
+    catalog.trash_backup(backup_id(2), time(9), &entry("backup.delete")).unwrap();
+    let trashed = BackupRecord { state: BackupState::Trashed, trashed_at: Some(time(9)), ..incremental.clone() };
+    assert_eq!(catalog.backup(backup_id(2)).unwrap(), trashed);
+    assert_eq!(catalog.trashed_backups().unwrap(), [trashed]);
+    assert_eq!(ids(&catalog.list_backups(&BackupFilter::default()).unwrap()), [backup_id(1)]);
+    let needed = catalog.remove_backup(backup_id(1), &entry("backup.delete")).unwrap_err();
+    assert!(matches!(needed, CatalogError::Needed { .. }), "{needed}");
+
+    catalog.take_back_backup(backup_id(2), BackupState::Available, &entry("backup.restore_deleted")).unwrap();
+
+    assert_eq!(catalog.backup(backup_id(2)).unwrap(), incremental);
+    let not_there = catalog.take_back_backup(backup_id(2), BackupState::Corrupt, &entry("x")).unwrap_err();
+    assert!(matches!(not_there, CatalogError::NoSuchBackup(_)), "{not_there}");
+    catalog.trash_backup(backup_id(1), time(9), &entry("backup.delete")).unwrap();
+    catalog.retain_backup(backup_id(1), &entry("backup.delete")).unwrap();
+    let retained = catalog.backup(backup_id(1)).unwrap();
+    assert_eq!((retained.state, retained.trashed_at), (BackupState::Retained, None));
+}
+
+#[test]
+fn a_catalog_that_was_filled_from_the_store_lets_pruning_wait_for_somebody() {
+    let waits = |catalog: &Catalog| catalog.prune_waits_since().unwrap();
+    let (catalog, _dir) = samples::catalog();
+    catalog.rebuild_from(&[], &entry("catalog.rebuild")).unwrap();
+    assert_eq!(waits(&catalog), None, "a new daemon has nothing that could expire");
+    catalog.take_in(&[backup(1)], &entry("catalog.rebuild")).unwrap();
+    assert_eq!(waits(&catalog), None, "its first backup, right before a crash");
+    catalog.rebuild_from(&[backup(1), backup(2)], &entry("catalog.rebuild")).unwrap();
+    assert_eq!(waits(&catalog), Some(entry("x").time));
+    catalog.end_prune_wait(&entry("prune.resume")).unwrap();
+    assert_eq!(waits(&catalog), None);
+    // A crash came between the making of a catalog and its filling.
+    let (catalog, _dir) = samples::catalog();
+    catalog.take_in(&[backup(1), backup(2)], &entry("catalog.rebuild")).unwrap();
+    assert!(waits(&catalog).is_some());
+}

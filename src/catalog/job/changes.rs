@@ -44,7 +44,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::WrongState`] when it does not run; or another.
     pub fn finish_job(&self, id: JobId, end: &JobEnd, phases: Vec<Phase>, now: Timestamp) -> Result<Job, CatalogError> {
-        self.write(|tx| {
+        self.write(move |tx| {
             let mut job = in_state(tx, id, JobState::Running)?;
             if let Some(backup) = &end.backup {
                 backup::insert(tx, backup)?;

@@ -38,7 +38,7 @@ fn stays(
     }
     // People, restores, troubles.
     let held = backup.holds.iter().any(|hold| hold.until.is_none() || hold.until.unwrap() > now);
-    let facts = input.sources.iter().filter(|facts| backup.sources.iter().any(|held| *held == facts.source));
+    let facts = input.sources.iter().filter(|facts| backup.sources.contains(&facts.source));
     let is_in_trouble = facts.clone().any(|facts| facts.last_attempt_failed || facts.is_suspicious);
     if held || backup.needed_for.is_some() || is_in_trouble {
         return true;

@@ -8,7 +8,7 @@ use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 use crate::audit::Entry;
 use crate::catalog::{BackupFilter, BackupRecord, Hold};
 use crate::job::{leaves_trash_at, require_kept};
-use crate::model::SourceName;
+use crate::model::{BackupState, SourceName};
 use crate::server::access::Caller;
 use crate::server::download::Prepared;
 use crate::server::failure::Failure;
@@ -113,12 +113,16 @@ impl Server {
 
 /// Whoever downloads a backup takes the file for all of it.
 fn require_standalone(record: &BackupRecord) -> Result<(), Failure> {
-    require_kept(record)?;
-    if record.needs.is_empty() {
+    if record.state == BackupState::Trashed {
+        return Ok(require_kept(record)?);
+    }
+    if record.needs.is_empty() && record.state != BackupState::Retained {
         return Ok(());
     }
-    let others = record.needs.len();
-    let message = format!("{} is incremental: it is not complete without {others} other archives", record.filename);
+    let message = match record.needs.len() {
+        0 => format!("{} was deleted; its archive only stays for other backups", record.filename),
+        others => format!("{} is incremental: it is not complete without {others} other archives", record.filename),
+    };
     let hint = "take one that stands alone (`carelogctl backup --full`) and download that, or write this one out with \
                 `carelogctl restore BACKUP --to DIR`";
     Err(Failure::new(ErrorCode::RefusedForSafety, message, hint))

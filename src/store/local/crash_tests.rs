@@ -70,6 +70,7 @@ impl World {
         let mut found: Vec<_> = std::fs::read_dir(store.dir())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != Reserve::FILE_NAME)
             .collect();
         expected.sort();
         found.sort();
