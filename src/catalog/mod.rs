@@ -19,6 +19,7 @@ mod outbox;
 pub(crate) mod samples;
 mod schema;
 mod source;
+mod store_days;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

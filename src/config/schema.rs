@@ -85,8 +85,8 @@ pub(super) const SECTIONS: &[Section] = &[
             read("run_as"),
             read("include_roles"),
             read("include_role_passwords"),
-            not_yet("rpo"),
-            not_yet("rto"),
+            read("rpo"),
+            read("rto"),
         ],
     },
     table("objectives", &[read("rpo"), read("rto")]),
@@ -104,7 +104,10 @@ pub(super) const SECTIONS: &[Section] = &[
     table("access", &[read("admin"), read("operator"), read("viewer")]),
     table("retention", &[]),
     Section { name: "schedule", form: Form::List, keys: &[] },
-    table("alerts", &[]),
+    table(
+        "alerts",
+        &[read("contact"), read("missing_backup_after"), read("low_disk"), read("remind_every"), read("email_on")],
+    ),
     table("email", &[]),
     Section { name: "webhook", form: Form::List, keys: &[] },
 ];

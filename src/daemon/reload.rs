@@ -72,6 +72,7 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("backup.keep_replaced", old.backup.keep_replaced != new.backup.keep_replaced),
         ("source", old.sources != new.sources),
         ("objectives", old.objectives != new.objectives),
+        ("alerts", old.alerts != new.alerts),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
     ];
