@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod column;
 mod error;
+mod fallen;
 mod find;
 mod job;
 mod open;
@@ -30,6 +31,7 @@ pub use alert::{Acknowledgement, AlertChange, AlertRecord};
 pub use audit::{AuditError, AuditFilter};
 pub use backup::{BackupFilter, BackupRecord, Hold};
 pub use error::CatalogError;
+pub use fallen::suspicious_key;
 pub use find::FindError;
 pub use job::{
     BackupSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec, RestoreSpec, UndoSpec,

@@ -47,10 +47,6 @@ const fn read(name: &'static str) -> Key {
     Key { name, support: Support::Read }
 }
 
-const fn not_yet(name: &'static str) -> Key {
-    Key { name, support: Support::NotYet }
-}
-
 const fn table(name: &'static str, keys: &'static [Key]) -> Section {
     Section { name, form: Form::Table, keys }
 }
