@@ -128,9 +128,7 @@ impl AlertWatch {
                     Some(notice) => addressed(settings, notice, Some(&job.requested_by))?,
                     None => Vec::new(),
                 };
-                crate::failpoint::pass("alerts.before_tell").map_err(CatalogError::Injected)?;
                 parts.catalog.tell(job.id, &notices, parts.clock.now())?;
-                crate::failpoint::pass("alerts.after_tell").map_err(CatalogError::Injected)?;
                 has_notices |= !notices.is_empty();
             }
         }

@@ -29,7 +29,7 @@ pub(super) fn done(parts: &Parts, job: &Job) -> End {
     }
 }
 
-fn details(record: &BackupRecord) -> Vec<Fact> {
+pub(super) fn details(record: &BackupRecord) -> Vec<Fact> {
     let mut facts = vec![
         fact("File", &record.filename),
         fact("Kind", format!("{} of scope {}", record.mode, record.scope)),
