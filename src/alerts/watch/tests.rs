@@ -46,12 +46,8 @@ impl Stage {
         let clock = Clock::manual(time(0));
         let (catalog, _) = Catalog::open(&dir.path().join("catalog.db"), clock.now()).unwrap();
         let store = LocalStore::open(&dir.path().join("backups"), None, clock.now()).unwrap();
-        let source = JsonFile::new(
-            SourceName::new("data").unwrap(),
-            dir.path().join("data.json"),
-            Vec::new(),
-            clock.clone(),
-        );
+        let source =
+            JsonFile::new(SourceName::new("data").unwrap(), dir.path().join("data.json"), Vec::new(), clock.clone());
         let parts = Parts {
             catalog: catalog.clone(),
             store: Arc::new(store),
@@ -267,7 +263,9 @@ fn a_failed_backup_is_told_of_by_its_job_then_reminded_of_and_over_with_the_next
     stage.look_after(24 * HOUR);
     let told = stage.told();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("email admin@example.com: still: the last backup job that covered source 'data' failed"));
+    assert!(
+        told[0].starts_with("email admin@example.com: still: the last backup job that covered source 'data' failed")
+    );
     stage.run(backup_spec(), JobOutcome::done(Vec::new()));
     stage.look_after(1);
     assert_eq!(stage.firing(), NOBODY);
@@ -278,11 +276,8 @@ fn a_failed_backup_is_told_of_by_its_job_then_reminded_of_and_over_with_the_next
 #[test]
 fn what_a_person_stopped_is_told_to_nobody() {
     let stage = Stage::new();
-    let cancelled = crate::catalog::JobError {
-        code: ErrorCode::Cancelled,
-        message: "cancelled".to_owned(),
-        hint: String::new(),
-    };
+    let cancelled =
+        crate::catalog::JobError { code: ErrorCode::Cancelled, message: "cancelled".to_owned(), hint: String::new() };
     stage.run(backup_spec(), JobOutcome::ended_by(cancelled));
     stage.look_after(1);
     assert_eq!((stage.told(), stage.firing()), (vec![], vec![]));
@@ -391,7 +386,12 @@ fn what_is_observed_for_a_status_changes_nothing() {
     stage.look_after(0);
     stage.clock.advance(SignedDuration::from_hours(48));
     let state = stage.watch.observe().unwrap();
-    assert_eq!(conditions(&state).len(), 2, "no backup, and it lies on the disk of the data: {:#?}", conditions(&state));
+    assert_eq!(
+        conditions(&state).len(),
+        2,
+        "no backup, and it lies on the disk of the data: {:#?}",
+        conditions(&state)
+    );
     assert_eq!((stage.firing(), stage.told()), (vec![], vec![]));
     let record = Entry::new(time(0), Actor::daemon("test"), "test", "");
     stage.catalog.record(&record).unwrap();
