@@ -10,6 +10,7 @@ use super::super::super::server::Server;
 use super::super::look::Look;
 use super::super::statements::{Rename, allow_connections, end_connections, refuse_connections, rename};
 use super::DatabaseSwap;
+use crate::failpoint;
 
 /// How long is tried against clients that connect again and again, and servers that are restarted.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ macro_rules! point {
 impl DatabaseSwap {
     /// Makes `goal` live, from whatever state, and lets everybody connect to it again.
     pub(in crate::source) fn bring(&self, goal: Generation) -> Result<(), StageError> {
-        let give_up_at = Instant::now() + GIVE_UP_AFTER;
+        let give_up_at = Instant::now() + failpoint::patience(GIVE_UP_AFTER);
         let mut server = self.reach()?;
         loop {
             match self.try_bring(&server, goal) {
