@@ -2,6 +2,7 @@
 
 use super::super::super::super::error::StageError;
 use super::super::super::super::swap_record::Generation;
+use super::super::roles;
 use super::super::statements::{
     Connected, Rename, allow_connections, drop_database, end_connections, refuse_connections,
 };
@@ -14,13 +15,15 @@ impl DatabaseSwap {
         let server = self.reach_to_look()?;
         let look = self.look(&server)?;
         let Some(kept) = self.kept_in(&look) else { return Ok(false) };
+        roles::keep_made(&server, &self.session)?;
         if !kept.allows {
             allow_connections(&server, kept)?;
         }
         Ok(true)
     }
 
-    /// With the seal of what was replaced, which refuses connections from now on if it did not.
+    /// With the seal of what was replaced, which refuses connections from now on if it did not. The roles that were made for
+    /// the new one stay from now on.
     pub(in crate::source) fn sealed(&self) -> Result<Self, StageError> {
         let server = self.reach_to_look()?;
         let mut look = self.look(&server)?;
@@ -30,6 +33,7 @@ impl DatabaseSwap {
             end_connections(&server, &kept)?;
             look = self.look(&server)?;
         }
+        roles::keep_made(&server, &self.session)?;
         let seal = self.kept_in(&look).filter(|kept| !kept.allows).map(|kept| kept.row.clone());
         Ok(Self { seal, ..self.clone() })
     }
@@ -40,11 +44,18 @@ impl DatabaseSwap {
         let look = self.look(&server)?;
         let (staged, kept) = (self.staged_in(&look), self.kept_in(&look));
         if staged.is_none() && kept.is_none() {
-            return Ok(());
+            // An earlier try may have got only as far as the database.
+            let is_old = look.named(&self.live_name).is_some_and(|live| Some(live.oid) == self.old_oid());
+            return if is_old { Ok(roles::drop_made(&server, &self.session)?) } else { Ok(()) };
         }
         match self.generation_in(&look)? {
             Generation::Old if self.new_is_kept => Ok(()),
-            Generation::Old => staged.map_or(Ok(()), |staged| Ok(drop_database(&server, staged, Connected::Ended)?)),
+            Generation::Old => {
+                if let Some(staged) = staged {
+                    drop_database(&server, staged, Connected::Ended)?;
+                }
+                Ok(roles::drop_made(&server, &self.session)?)
+            }
             Generation::New => kept.map_or(Ok(()), |kept| Ok(drop_database(&server, kept, Connected::Left)?)),
             Generation::Mixed => Err(self.refused(&format!(
                 "neither it nor the database that was to replace it has this name ({} and {} are there); nothing is dropped \
