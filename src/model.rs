@@ -251,6 +251,8 @@ word_enum! {
         DeliveryFailure = "delivery_failure",
         /// Somebody tries whether notices arrive.
         Test = "test",
+        /// A job does not get on.
+        StalledJob = "stalled_job",
     }
 }
 

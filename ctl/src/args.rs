@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, backup, completions, delete, download, hold, job, jobs, list, prune, release, restore, restore_deleted,
-    schedule, show, status, verify,
+    alerts, audit, backup, completions, delete, download, hold, job, jobs, list, prune, release, restore,
+    restore_deleted, schedule, show, status, verify,
 };
 
 /// Back up, verify and restore a clinic's data through the CareLog backup daemon.
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     /// See when what is done by itself, do it now, or let it stand still
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
+    Alerts(alerts::AlertsArgs),
     Audit(audit::AuditArgs),
     /// Have the daemon read its configuration again
     Reload,

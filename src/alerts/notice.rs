@@ -36,6 +36,9 @@ pub struct Fact {
 pub struct Notice {
     /// The same for every recipient and every attempt, so that one that arrives twice can be told.
     pub id: Uuid,
+    /// The key of the alert that it tells of: a later notice with the same key to the same recipient says what became of
+    /// it. Empty for one that stands for itself, such as a job's end or several alerts at once.
+    pub key: String,
     /// What it is about.
     pub event: EventKind,
     /// What became of it.

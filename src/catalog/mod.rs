@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod column;
 mod error;
+mod fallen;
 mod find;
 mod job;
 mod open;
@@ -21,6 +22,7 @@ pub(crate) mod samples;
 mod schedule;
 mod schema;
 mod source;
+mod store_days;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,8 +31,9 @@ use uuid::Uuid;
 
 pub use alert::{Acknowledgement, AlertChange, AlertRecord};
 pub use audit::{AuditError, AuditFilter};
-pub use backup::{BackupFilter, BackupRecord, Hold};
+pub use backup::{BackupFilter, BackupRecord, Hold, References};
 pub use error::CatalogError;
+pub use fallen::suspicious_key;
 pub use find::FindError;
 pub use job::{
     BackupSpec, ExpireSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec,

@@ -7,7 +7,6 @@ use super::column::ms;
 use super::job::{Job, many_jobs};
 use super::{Catalog, CatalogError, audit};
 use crate::audit::Entry;
-use crate::model::{EventKind, SourceName};
 
 /// Set when a catalog was rebuilt from the store's archives; milliseconds since 1970 UTC.
 const WAITS: &str = "prune_waits_since_ms";
@@ -56,17 +55,6 @@ impl Catalog {
             }
         }
         Ok(())
-    }
-
-    /// What the firing alert about the size of a source's backups says: `None` when none fires, otherwise whether
-    /// somebody has acknowledged it.
-    ///
-    /// # Errors
-    /// [`CatalogError`].
-    pub fn suspicion_acknowledged(&self, source: &SourceName) -> Result<Option<bool>, CatalogError> {
-        let key = format!("{}/{source}", EventKind::SuspiciousBackup);
-        let sql = "SELECT acknowledged_json IS NOT NULL FROM alerts WHERE key = ?1 AND resolved_at_ms IS NULL";
-        self.read(|db| Ok(db.query_row(sql, [key], |row| row.get(0)).optional()?))
     }
 }
 

@@ -4,13 +4,14 @@
 //! socket, queue. Called by `main` and by the demonstration.
 
 mod listen;
+mod outlook;
 mod parts;
 mod recover;
 mod reload;
 mod rounds;
 mod settle;
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,6 +21,8 @@ use tokio::net::UnixListener;
 
 use self::reload::Reloader;
 use self::rounds::Rounds;
+use self::outlook::ScheduleOutlook;
+use crate::alerts::{AlertSettings, AlertWatch};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -66,21 +69,30 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let socket = config.daemon.socket.clone();
     let lanes = Arc::<Queue>::clone(&queue);
     let scheduler = Arc::new(Scheduler::new(catalog.clone(), lanes, clock.clone(), config.schedules.clone())?);
-    let (jobs_too, scheduler_too) = (Arc::clone(&jobs), Arc::clone(&scheduler));
-    let reloader = Arc::new(Reloader::new(config, jobs_too, scheduler_too, Arc::clone(&policy)));
+    let running = Arc::<Queue>::clone(&queue);
+    let outlook = Arc::new(ScheduleOutlook::new(Arc::clone(&scheduler), Arc::clone(&jobs)));
+    let alerts = Arc::new(AlertWatch::new(Arc::clone(&jobs), running, outlook, AlertSettings::of(&config)));
+    let reloader = Arc::new(Reloader {
+        current: Mutex::new(config),
+        jobs: Arc::clone(&jobs),
+        scheduler: Arc::clone(&scheduler),
+        policy: Arc::clone(&policy),
+        alerts: Arc::clone(&alerts),
+    });
     let reload = Arc::<Reloader>::clone(&reloader);
-    let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), Arc::clone(&scheduler), policy, reload);
-    let status = Arc::new(StatusFile::beside(&socket, Arc::clone(&server)));
+    let (queue_too, scheduler_too) = (Arc::clone(&queue), Arc::clone(&scheduler));
+    let server = Server::new(queue_too, Arc::clone(&jobs), scheduler_too, policy, reload, Arc::clone(&alerts));
+    let status = StatusFile::beside(&socket, Arc::clone(&server));
+    let rounds = Arc::new(Rounds { scheduler, alerts, status, notices: Arc::default(), clock });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = UnixListener::from_std(listener)?;
-        status.write();
+        rounds.go();
         notify(&[NotifyState::Ready]);
         settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
-        let rounds = Rounds { scheduler, status, clock };
         let background = [
-            tokio::spawn(rounds.make(Arc::clone(&queue), shutdown.clone())),
+            tokio::spawn(rounds::make(rounds, queue.changes(), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];
         server.serve(listener, shutdown.token().clone()).await;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use carelog_rpc::Reloaded;
 
 use super::parts;
+use crate::alerts::{AlertSettings, AlertWatch};
 use crate::audit::{Actor, Entry};
 use crate::config::{self, Config};
 use crate::job::Jobs;
@@ -15,17 +16,14 @@ use crate::server::{Policy, Reload};
 /// Holds the configuration in force.
 #[derive(Debug)]
 pub(super) struct Reloader {
-    current: Mutex<Config>,
-    jobs: Arc<Jobs>,
-    scheduler: Arc<Scheduler>,
-    policy: Arc<RwLock<Policy>>,
+    pub(super) current: Mutex<Config>,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) policy: Arc<RwLock<Policy>>,
+    pub(super) alerts: Arc<AlertWatch>,
 }
 
 impl Reloader {
-    pub(super) fn new(config: Config, jobs: Arc<Jobs>, scheduler: Arc<Scheduler>, policy: Arc<RwLock<Policy>>) -> Self {
-        Self { current: Mutex::new(config), jobs, scheduler, policy }
-    }
-
     /// For SIGHUP, where nobody waits for an answer: logs and records what came of it.
     pub(super) fn reload_by_signal(&self) {
         let parts = self.jobs.parts();
@@ -57,6 +55,7 @@ impl Reload for Reloader {
         self.scheduler.set_schedules(new.schedules.clone()).map_err(|error| error.to_string())?;
         self.jobs.replace_parts(parts);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new);
+        self.alerts.replace_settings(AlertSettings::of(&new));
         tracing::info!(changed = reloaded.changed.join(" "), "the configuration was read again");
         for key in &reloaded.restart_needed {
             tracing::warn!("{key} has a new value, which counts after a restart");
@@ -78,6 +77,7 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("retention", old.retention != new.retention),
         ("schedule", old.schedules != new.schedules),
         ("objectives", old.objectives != new.objectives),
+        ("alerts", old.alerts != new.alerts),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
     ];

@@ -1,15 +1,17 @@
 //! What the daemon looks at by itself: at every change of a job, when a schedule is due, and each minute.
 //!
-//! A round decides about the schedules, then writes `status.json`. What fails in it is logged and tried again by the next.
-//! The minute is counted by a clock that nobody sets: a wall clock that jumps, and a machine that slept, are noticed within it.
+//! A round decides about the schedules, looks at the alerts, and writes `status.json`. What fails in it is logged and
+//! tried again by the next; it never ends the daemon. The minute is counted by a clock that nobody sets: a wall clock that
+//! jumps, and a machine that slept, are noticed within it. An idle daemon wakes no more often.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
 
+use crate::alerts::AlertWatch;
 use crate::clock::Clock;
-use crate::queue::Queue;
 use crate::scheduler::Scheduler;
 use crate::server::StatusFile;
 use crate::signals::Shutdown;
@@ -18,44 +20,32 @@ use crate::signals::Shutdown;
 const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 
 /// What a round looks at.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Rounds {
     pub(super) scheduler: Arc<Scheduler>,
-    pub(super) status: Arc<StatusFile>,
+    pub(super) alerts: Arc<AlertWatch>,
+    pub(super) status: StatusFile,
+    /// Told when there are new notices to deliver.
+    pub(super) notices: Arc<Notify>,
     pub(super) clock: Clock,
 }
 
 impl Rounds {
-    /// Makes rounds until the daemon ends.
-    pub(super) async fn make(self, queue: Arc<Queue>, shutdown: Shutdown) {
-        let mut changes = queue.changes();
-        // The first at once: something may have been missed while no daemon ran.
-        let mut wait = Duration::ZERO;
-        loop {
-            tokio::select! {
-                () = shutdown.token().cancelled() => return,
-                // An error would mean that the queue is gone, and then so are we.
-                _changed_or_late = tokio::time::timeout(wait, changes.changed()) => {}
-            }
-            changes.mark_unchanged();
-            let round = self.clone();
-            wait = match tokio::task::spawn_blocking(move || round.once()).await {
-                Ok(next) => self.until(next),
-                Err(panic) => {
-                    tracing::error!(%panic, "a round of the daemon went wrong");
-                    AT_LEAST_EVERY
-                }
-            };
-        }
-    }
-
-    /// One round; when the next is wanted.
-    fn once(&self) -> Option<Timestamp> {
+    /// Makes one round; when the next is wanted. Blocks.
+    pub(super) fn go(&self) -> Option<Timestamp> {
         let next = self.scheduler.tick().unwrap_or_else(|error| {
             tracing::error!(%error, "the schedules could not be decided on; the next round tries again");
             None
         });
-        self.status.write();
+        match self.alerts.look() {
+            Ok(looked) => {
+                if looked.has_notices {
+                    self.notices.notify_one();
+                }
+                self.status.write(&looked.state);
+            }
+            Err(error) => tracing::error!(%error, "the alerts could not be looked at; they are again in a minute"),
+        }
         next
     }
 
@@ -66,5 +56,27 @@ impl Rounds {
             (Some(_), None) => Duration::ZERO,
             (_, wanted) => wanted.unwrap_or(AT_LEAST_EVERY).min(AT_LEAST_EVERY),
         }
+    }
+}
+
+/// Makes rounds until the daemon ends.
+pub(super) async fn make(rounds: Arc<Rounds>, mut changes: watch::Receiver<u64>, shutdown: Shutdown) {
+    // The first at once: something may have been missed while no daemon ran.
+    let mut wait = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = shutdown.token().cancelled() => return,
+            // An error would mean that the queue is gone, and then so are we.
+            _changed_or_late = tokio::time::timeout(wait, changes.changed()) => {}
+        }
+        changes.mark_unchanged();
+        let round = Arc::clone(&rounds);
+        wait = match tokio::task::spawn_blocking(move || round.go()).await {
+            Ok(next) => rounds.until(next),
+            Err(panic) => {
+                tracing::error!(%panic, "a round of the daemon went wrong");
+                AT_LEAST_EVERY
+            }
+        };
     }
 }

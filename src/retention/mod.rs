@@ -10,10 +10,10 @@ mod plan;
 mod policy;
 mod reason;
 mod rules;
-mod shrunk;
+mod unusual;
 
 pub use input::{Candidate, HeldBy, RetentionInput, SourceFacts, SourceKey};
 pub use plan::{Decision, Excess, RetentionPlan, excess, plan};
 pub use policy::{Keep, RetentionPolicy};
 pub use reason::Reason;
-pub use shrunk::{Shrunk, Weight, shrunk};
+pub use unusual::{Fallen, Measured, fallen};

@@ -12,6 +12,8 @@ pub(super) fn spec(schedule: &Schedule, description: &str) -> JobSpec {
             scope: *scope,
             sources: sources.clone(),
             mode: *mode,
+            // So that `full_every` counts.
+            is_mode_explicit: false,
             description,
             rescan: false,
         }),

@@ -11,9 +11,10 @@ use super::access::{Caller, Role, needed_for};
 use super::download::Prepared;
 use super::failure::Failure;
 use super::{overview, wire};
+use crate::alerts::AlertWatch;
 use crate::audit::Entry;
 use crate::catalog::{JobFilter, NewJob};
-use crate::config::{Access, Objectives};
+use crate::config::Access;
 use crate::fsio;
 use crate::job::{Jobs, Parts};
 use crate::model::{AuditOutcome, JobId};
@@ -36,8 +37,6 @@ pub struct Policy {
     pub access: Access,
     /// What times without a zone mean.
     pub timezone: TimeZone,
-    /// What the clinic has promised itself.
-    pub objectives: Objectives,
     /// The store's directory, for people.
     pub store_dir: std::path::PathBuf,
 }
@@ -49,6 +48,7 @@ pub struct Server {
     pub(super) scheduler: Arc<Scheduler>,
     pub(super) policy: Arc<RwLock<Policy>>,
     pub(super) reload: Arc<dyn Reload>,
+    pub(super) alerts: Arc<AlertWatch>,
     pub(super) started_at: Timestamp,
     /// Locked while the holds of a backup are read and written anew: two people may place one at the same moment.
     pub(super) holding: Mutex<()>,
@@ -96,9 +96,10 @@ impl Server {
         scheduler: Arc<Scheduler>,
         policy: Arc<RwLock<Policy>>,
         reload: Arc<dyn Reload>,
+        alerts: Arc<AlertWatch>,
     ) -> Arc<Self> {
         let started_at = jobs.parts().clock.now();
-        Arc::new(Self { queue, jobs, scheduler, policy, reload, started_at, holding: Mutex::default() })
+        Arc::new(Self { queue, jobs, scheduler, policy, reload, alerts, started_at, holding: Mutex::default() })
     }
 
     /// Answers one request. Blocks for as long as the catalog and the store take.

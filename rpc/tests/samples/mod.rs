@@ -69,6 +69,8 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::RunSchedule { name: "nightly".into() },
         Request::PauseSchedule { name: "nightly".into(), description: "moving house".into() },
         Request::ResumeSchedule { name: "nightly".into(), description: "moved".into() },
+        Request::Alerts { all: true },
+        Request::AcknowledgeAlert { id: alert().key, description: "a disk is ordered".into() },
     ]
 }
 
@@ -115,6 +117,8 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Schedules(Page { items: vec![schedule()], more: false }),
         Reply::Schedule(Box::new(schedule())),
         Reply::DueTimes(Page { items: vec![due_time()], more: true }),
+        Reply::Alerts(Page { items: vec![alert()], more: false }),
+        Reply::Alert(Box::new(alert())),
     ]
 }
 
@@ -213,7 +217,9 @@ pub(crate) fn backup() -> Backup {
         mode: Mode::Full,
         parent_id: None,
         needs: vec![],
+        needs_omitted: 0,
         needed_by: vec!["0199f3a0-0000-7000-8000-000000000003".into()],
+        needed_by_omitted: 2501,
         created_at: Time(1_761_748_200_000),
         finished_at: Some(Time(1_761_748_215_500)),
         size_bytes: 1_500_000_000,
@@ -376,6 +382,25 @@ fn audit_record() -> AuditRecord {
     }
 }
 
+pub(crate) fn alert() -> Alert {
+    Alert {
+        id: "0199f3a0-0000-7000-8000-000000000005".into(),
+        key: "missing_backup/data".into(),
+        event: EventKind::MissingBackup,
+        severity: Severity::Warning,
+        message: "the newest backup of source 'data' is 40 h old; the objective is 24h".into(),
+        next: Some("carelogctl backup".into()),
+        fired_at: Time(1_761_748_200_000),
+        reminded_at: Some(Time(1_761_751_800_000)),
+        resolved_at: None,
+        acknowledged: Some(Acknowledgement {
+            who: "alice".into(),
+            at: Time(1_761_752_000_000),
+            why: "a disk is ordered".into(),
+        }),
+    }
+}
+
 pub(crate) fn status() -> Status {
     let point = BackupPoint { id: backup().id, filename: backup().filename, created_at: backup().created_at };
     Status {
@@ -384,10 +409,10 @@ pub(crate) fn status() -> Status {
         protected_since: Some(Time(1_761_748_200_000)),
         restore_estimate_seconds: Some(300),
         rto_seconds: 3600,
-        restore_was_measured: false,
-        alerts: vec![],
-        notices: NoticesStatus::default(),
-        contact: String::new(),
+        restore_was_measured: true,
+        alerts: vec![alert()],
+        notices: NoticesStatus { waiting: 2, given_up: 0, last_error: Some("451 try again".into()) },
+        contact: "Dr. A. Admin, ext. 17".into(),
         problems: vec![Problem {
             severity: Severity::Warning,
             what: "the store lies on the device of data".into(),
@@ -399,8 +424,10 @@ pub(crate) fn status() -> Status {
             newest_backup: Some(point.clone()),
             age_seconds: Some(7200),
             rpo_seconds: Some(86_400),
-            next_backup_at: None,
             newest_verified: None,
+            next_backup_at: Some(Time(1_761_782_400_000)),
+            restore_estimate_seconds: Some(20),
+            rto_seconds: 3600,
         }],
         newest_verified: Some(point),
         store: StoreStatus {
@@ -408,9 +435,9 @@ pub(crate) fn status() -> Status {
             same_device_as: vec!["data".into()],
             free_bytes: Some(1 << 38),
             total_bytes: Some(1 << 40),
-            days_until_full: None,
             backups: 12,
             bytes: 18_000_000_000,
+            days_until_full: Some(143),
         },
         kept: vec![KeptData {
             job_id: job().id,

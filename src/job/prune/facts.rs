@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::context::{Parts, is_meant};
-use crate::archive::SourceSummary;
 use crate::catalog::{BackupFilter, BackupRecord, Hold, Job, JobError, JobSpec};
-use crate::model::{BackupState, Class, JobState, VerifyResult};
-use crate::retention::{Candidate, HeldBy, RetentionInput, SourceFacts, Weight, shrunk};
-use crate::source::Source;
+use crate::model::{JobState, VerifyResult};
+use crate::retention::{Candidate, HeldBy, RetentionInput, SourceFacts};
 use crate::store::Presence;
 
 /// Every backup, newest first, in the state that the store shows; and the plan's input from them.
@@ -21,11 +19,13 @@ pub(super) fn gather(parts: &Parts) -> Result<(Vec<BackupRecord>, RetentionInput
     let needed: HashMap<_, _> = parts.restores.needed_backups(parts.clock.now())?.into_iter().collect();
     let backups = records.iter().map(|record| candidate(record, needed.get(&record.id).cloned())).collect();
     let failed = last_attempts_failed(parts)?;
-    let facts = parts.sources.iter().zip(failed).map(|(source, last_attempt_failed)| {
-        let is_suspicious = is_suspicious(parts, &**source, &records)?;
-        Ok(SourceFacts { source: (source.name().clone(), source.kind()), last_attempt_failed, is_suspicious })
+    let names: Vec<_> = parts.sources.iter().map(|source| (source.name().clone(), source.kind())).collect();
+    let fallen = parts.catalog.fallen_sources(&names, &records)?;
+    let facts = names.into_iter().zip(failed).map(|(source, last_attempt_failed)| {
+        let is_suspicious = fallen.contains_key(&source.0);
+        SourceFacts { source, last_attempt_failed, is_suspicious }
     });
-    let sources = facts.collect::<Result<_, JobError>>()?;
+    let sources = facts.collect();
     Ok((records, RetentionInput { backups, sources }))
 }
 
@@ -66,20 +66,3 @@ fn last_attempts_failed(parts: &Parts) -> Result<Vec<bool>, JobError> {
     parts.catalog.visit_ended_backups(&mut look_at)?;
     Ok(failed.into_iter().map(|failed| failed.unwrap_or(false)).collect())
 }
-
-/// Whether the newest backup of `source` is far smaller than usual. An alert that somebody acknowledged says that this is
-/// right; before there is one, the sizes say it themselves.
-fn is_suspicious(parts: &Parts, source: &dyn Source, records: &[BackupRecord]) -> Result<bool, JobError> {
-    if let Some(is_acknowledged) = parts.catalog.suspicion_acknowledged(source.name())? {
-        return Ok(!is_acknowledged);
-    }
-    let is_it = |held: &&SourceSummary| held.name == *source.name() && held.kind == source.kind();
-    let counts = |record: &&BackupRecord| record.class == Class::Backup && record.state == BackupState::Available;
-    let held = records.iter().filter(counts).filter_map(|record| record.sources.iter().find(is_it));
-    let weight =
-        |held: &SourceSummary| Weight { size_bytes: held.size_bytes, files: held.files, counts: held.counts.clone() };
-    Ok(shrunk(&held.map(weight).take(MOST_WEIGHTS).collect::<Vec<_>>()).is_some())
-}
-
-/// More are not looked at.
-const MOST_WEIGHTS: usize = 8;

@@ -1,5 +1,6 @@
 //! Domain types as the wire has them: the only place where one becomes the other.
 
+mod alert;
 mod job;
 mod plan;
 mod report;
@@ -8,6 +9,7 @@ mod schedule;
 
 use carelog_rpc as rpc;
 
+pub(super) use alert::{alert, worst_first};
 pub(super) use job::{job, job_in_the_way};
 pub(super) use plan::{backup_plan, plan_into_database, plan_into_directory, restore_plan};
 pub(super) use report::job_report;
@@ -16,8 +18,11 @@ pub(super) use schedule::{due_time, schedule};
 
 use crate::archive::SourceSummary;
 use crate::audit::Record;
-use crate::catalog::{BackupRecord, Hold};
-use crate::model::{BackupId, BackupState, Class, JobKind, JobState, Mode, Requester, Scope, SourceKind, VerifyResult};
+use crate::catalog::{BackupRecord, Hold, References};
+use crate::model::{
+    BackupId, BackupState, Class, EventKind, JobKind, JobState, Mode, Requester, Scope, Severity, SourceKind,
+    VerifyResult,
+};
 
 /// Maps one enum to another of the same variants.
 macro_rules! same_words {
@@ -38,13 +43,21 @@ same_words!(from_mode: rpc::Mode => Mode { Full, Incremental });
 same_words!(source_kind: SourceKind => rpc::SourceKind { Json, Files, Postgres });
 same_words!(backup_state: BackupState => rpc::BackupState { Available, Retained, Expired, Trashed, Missing, Corrupt });
 same_words!(verify_result: VerifyResult => rpc::VerifyResult { Passed, Failed });
+same_words!(severity: Severity => rpc::Severity { Notice, Warning, Critical });
+same_words!(event_kind: EventKind => rpc::EventKind {
+    BackupSuccess, BackupFailure, RestoreSuccess, RestoreFailure, VerifyFailure, LowDisk, MissingBackup, Corruption,
+    StoreMissing, ScheduleSkipped, SuspiciousBackup, UnsettledRestore, DeliveryFailure, Test, StalledJob
+});
 same_words!(job_kind: JobKind => rpc::JobKind { Backup, Restore, Verify, Prune });
 same_words!(job_state: JobState => rpc::JobState {
     Queued, Running, Succeeded, Warned, Failed, Cancelled, Interrupted
 });
 
-/// `needed_by` are the backups that need its archive. How long one stays in the trash is the policy's to say.
-pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Backup {
+/// What it needs, and by whom it is needed, stands in `references` alone. How long one stays in the trash is the policy's
+/// to say.
+pub(super) fn backup(record: &BackupRecord, references: &References) -> rpc::Backup {
+    let named = |ids: &[BackupId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let omitted = |count: u64, ids: &[BackupId]| count.saturating_sub(ids.len() as u64);
     let checksum = record.sha256.map(|sha256| rpc::Checksum::sha256(sha256.to_string()));
     let copy = rpc::BackupCopy {
         store: "local".to_owned(),
@@ -62,8 +75,10 @@ pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Back
         scope: scope(record.scope),
         mode: mode(record.mode),
         parent_id: record.parent_id.map(|id| id.to_string()),
-        needs: record.needs.iter().map(ToString::to_string).collect(),
-        needed_by: needed_by.iter().map(ToString::to_string).collect(),
+        needs: named(&references.needs),
+        needs_omitted: omitted(references.needs_count, &references.needs),
+        needed_by: named(&references.needed_by),
+        needed_by_omitted: omitted(references.needed_by_count, &references.needed_by),
         created_at: record.created_at.into(),
         finished_at: Some(record.finished_at.into()),
         size_bytes: record.size_bytes,
