@@ -22,6 +22,26 @@ pub enum Occasion {
     Test,
 }
 
+impl Occasion {
+    /// The word, as documents have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Happened => "happened",
+            Self::Fired => "fired",
+            Self::Reminder => "reminder",
+            Self::Resolved => "resolved",
+            Self::Test => "test",
+        }
+    }
+
+    /// Whether it is a stage of something that lasts, of which the newest stage says all.
+    #[must_use]
+    pub const fn is_stage(self) -> bool {
+        matches!(self, Self::Fired | Self::Reminder | Self::Resolved)
+    }
+}
+
 /// A line of facts, such as `Size: 1.4 GiB`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -36,7 +56,11 @@ pub struct Fact {
 pub struct Notice {
     /// The same for every recipient and every attempt, so that one that arrives twice can be told.
     pub id: Uuid,
-    /// What it is about.
+    /// The alert that it is about, such as `missing_backup/data`; empty for the end of a job. Of several to the same
+    /// recipient that wait, only the newest is sent.
+    #[serde(default)]
+    pub key: String,
+    /// What kind of thing happened.
     pub event: EventKind,
     /// What became of it.
     pub occasion: Occasion,
