@@ -254,6 +254,16 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// A way to tell somebody.
+    ChannelKind {
+        /// A mail.
+        Email = "email",
+        /// A request to a web server.
+        Webhook = "webhook",
+    }
+}
+
 /// Declares a UUIDv7 id type that prints and parses as the hyphenated form.
 macro_rules! id_type {
     ($(#[$meta:meta])* $name:ident) => {

@@ -63,6 +63,15 @@ impl Catalog {
         })
     }
 
+    /// The end of the trail, as it was noted with its last record. Whoever was told of it can later show that nothing
+    /// before it was changed.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn audit_head(&self) -> Result<Head, CatalogError> {
+        self.read(head)
+    }
+
     /// Checks the whole trail; returns its end.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::{BackupId, JobId, JobState};
+use crate::model::{AlertId, BackupId, JobId, JobState};
 
 /// Why the catalog did not do what was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,9 @@ pub enum CatalogError {
         /// Where it is.
         found: JobState,
     },
+    /// There is no such alert, or it is over.
+    #[error("no alert {0} fires; `carelogctl alerts` shows those that do")]
+    NoSuchAlert(AlertId),
     /// A fail point asked for it.
     #[error("the catalog: {0}")]
     Injected(#[source] io::Error),
@@ -86,7 +89,7 @@ impl CatalogError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Database(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
-            Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) => true,
+            Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) | Self::NoSuchAlert(_) => true,
             Self::Needed { .. } | Self::WrongState { .. } => true,
             Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::BadMeta { .. } | Self::Injected(_) => {
                 false

@@ -1,16 +1,16 @@
-//! What a person types to name a backup or a job, and what it names.
+//! What a person types to name a backup, a job or an alert, and what it names.
 
 use jiff::Timestamp;
 
 use super::CatalogError;
 
-/// Why a text names no backup or job.
+/// Why a text names no backup, job or alert.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// None has that name.
     #[error("there is no {noun} '{wanted}'")]
     NotFound {
-        /// `backup` or `job`.
+        /// `backup`, `job` or `alert`.
         noun: &'static str,
         /// What was looked for.
         wanted: String,

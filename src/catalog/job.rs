@@ -4,6 +4,7 @@ mod changes;
 mod lookup;
 mod rows;
 mod spec;
+pub(super) mod untold;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,10 @@
 //! One transaction per fact: whatever changes a state takes the audit record with it, or does not happen. Backups can be
 //! rebuilt from the store, so a damaged catalog is set aside, never repaired and never deleted. It must never hold
 //! anything that a restore needs and the archives do not have. Methods block for as long as a disk write takes (async
-//! callers go through `spawn_blocking`). Called by the store's rebuild, the jobs, the queue and the server.
+//! callers go through `spawn_blocking`). Called by the store's rebuild, the jobs,
+//! the queue, the scheduler, the alerts and the server.
 
+mod alert;
 mod audit;
 mod backup;
 mod column;
@@ -12,15 +14,18 @@ mod error;
 mod find;
 mod job;
 mod open;
+mod outbox;
 #[cfg(test)]
 pub(crate) mod samples;
 mod schema;
+mod source;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
+pub use alert::{Acknowledgement, AlertChange, AlertRecord};
 pub use audit::{AuditError, AuditFilter};
 pub use backup::{BackupFilter, BackupRecord, Hold};
 pub use error::CatalogError;
@@ -30,6 +35,8 @@ pub use job::{
     VerifySpec,
 };
 pub use open::Opened;
+pub use outbox::{NewNotice, NoticesCount, OutboxRow};
+pub use source::KnownSources;
 
 use crate::audit::Entry;
 use crate::failpoint;

@@ -37,6 +37,14 @@ CREATE TABLE alerts (
 CREATE UNIQUE INDEX alerts_firing ON alerts (key) WHERE resolved_at_ms IS NULL;
 CREATE INDEX alerts_by_time ON alerts (fired_at_ms);
 
+-- Since when each source is configured: one that was never backed up is missing a backup some time after that.
+CREATE TABLE known_sources (
+    name     TEXT    NOT NULL,
+    kind     TEXT    NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, kind)
+) STRICT, WITHOUT ROWID;
+
 -- Notices on their way to one recipient each. At least once: a row is done when the other side took it.
 CREATE TABLE outbox (
     seq                INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -48,7 +56,7 @@ CREATE TABLE outbox (
     created_at_ms      INTEGER NOT NULL,
     attempts           INTEGER NOT NULL DEFAULT 0,
     next_attempt_at_ms INTEGER NOT NULL,
-    -- waiting, sent or given_up.
+    -- waiting, sent, given_up, or superseded by a later notice about the same thing.
     state              TEXT    NOT NULL,
     ended_at_ms        INTEGER,
     -- What the other side, or the way there, answered last.

@@ -13,7 +13,12 @@ impl Server {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 
-    pub(in crate::server) fn acknowledge_alert(&self, _caller: &Caller, _id: &str, _description: &str) -> Result<Answer, Failure> {
+    pub(in crate::server) fn acknowledge_alert(
+        &self,
+        _caller: &Caller,
+        _id: &str,
+        _description: &str,
+    ) -> Result<Answer, Failure> {
         Err(Failure::new(carelog_rpc::ErrorCode::Usage, "not in this version", ""))
     }
 }
