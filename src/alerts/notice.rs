@@ -56,11 +56,10 @@ pub struct Fact {
 pub struct Notice {
     /// The same for every recipient and every attempt, so that one that arrives twice can be told.
     pub id: Uuid,
-    /// The alert that it is about, such as `missing_backup/data`; empty for the end of a job. Of several to the same
-    /// recipient that wait, only the newest is sent.
-    #[serde(default)]
+    /// The key of the alert that it tells of: a later notice with the same key to the same recipient says what became of
+    /// it. Empty for one that stands for itself, such as a job's end or several alerts at once.
     pub key: String,
-    /// What kind of thing happened.
+    /// What it is about.
     pub event: EventKind,
     /// What became of it.
     pub occasion: Occasion,
