@@ -74,6 +74,18 @@ word_enum! {
     }
 }
 
+impl Scope {
+    /// Whether it covers sources of this kind.
+    #[must_use]
+    pub const fn covers(self, kind: SourceKind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Database => matches!(kind, SourceKind::Json | SourceKind::Postgres),
+            Self::Files => matches!(kind, SourceKind::Files),
+        }
+    }
+}
+
 word_enum! {
     /// Whether the archive stands alone.
     Mode {
@@ -239,6 +251,8 @@ word_enum! {
         DeliveryFailure = "delivery_failure",
         /// Somebody tries whether notices arrive.
         Test = "test",
+        /// A job does not get on.
+        StalledJob = "stalled_job",
     }
 }
 

@@ -86,6 +86,10 @@ pub struct SourceStatus {
     pub newest_verified: Option<BackupPoint>,
     /// When a schedule backs it up next; absent when none does.
     pub next_backup_at: Option<Time>,
+    /// How long a restore of it alone takes, by what earlier ones took.
+    pub restore_estimate_seconds: Option<u64>,
+    /// Seconds that its restore may take (recovery time objective).
+    pub rto_seconds: u64,
 }
 
 /// Notices that are on their way.

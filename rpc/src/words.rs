@@ -235,6 +235,8 @@ words! {
         DeliveryFailure = "delivery_failure",
         /// Somebody tries whether notices arrive.
         Test = "test",
+        /// A job does not get on.
+        StalledJob = "stalled_job",
     }
 }
 

@@ -1,5 +1,7 @@
 //! Alerts: what fires, what did, and who knows of it. One row fires for each key.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, named_params, params};
 use serde::{Deserialize, Serialize};
@@ -136,6 +138,16 @@ impl Catalog {
     pub fn list_alerts(&self, limit: u32) -> Result<Vec<AlertRecord>, CatalogError> {
         let sql = "SELECT * FROM alerts ORDER BY fired_at_ms DESC, id DESC LIMIT ?1";
         self.read(|db| many(db, sql, [limit]))
+    }
+
+    /// When alerts of this kind were last acknowledged, by their keys; those that are over too.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn acknowledgements(&self, event: EventKind) -> Result<BTreeMap<String, Timestamp>, CatalogError> {
+        let sql = "SELECT * FROM alerts WHERE event = ?1 AND acknowledged_json IS NOT NULL ORDER BY fired_at_ms";
+        let alerts = self.read(|db| many(db, sql, [event.as_str()]))?;
+        Ok(alerts.into_iter().filter_map(|alert| Some((alert.key, alert.acknowledged?.at))).collect())
     }
 
     /// The alert that a person means by `wanted`: the key of one that fires, an id, or a unique prefix of one.

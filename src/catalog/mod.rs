@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod column;
 mod error;
+mod fallen;
 mod find;
 mod job;
 mod open;
@@ -19,6 +20,7 @@ mod outbox;
 pub(crate) mod samples;
 mod schema;
 mod source;
+mod store_days;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +31,7 @@ pub use alert::{Acknowledgement, AlertChange, AlertRecord};
 pub use audit::{AuditError, AuditFilter};
 pub use backup::{BackupFilter, BackupRecord, Hold};
 pub use error::CatalogError;
+pub use fallen::suspicious_key;
 pub use find::FindError;
 pub use job::{
     BackupSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec, RestoreSpec, UndoSpec,

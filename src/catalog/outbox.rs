@@ -59,6 +59,8 @@ pub struct NoticesCount {
     pub waiting: u64,
     /// Given up within the last week.
     pub given_up: u64,
+    /// Recipients of those to whom nothing was delivered since.
+    pub unreachable: u64,
     /// Since when the oldest that was tried in vain waits; `None` when none was.
     pub failing_since: Option<Timestamp>,
     /// What was answered last to one that waits or was given up within the last week.
@@ -170,13 +172,19 @@ impl Catalog {
             FROM outbox WHERE state = 'waiting' OR (state = 'given_up' AND ended_at_ms >= ?1)";
         let last_error = "SELECT last_error FROM outbox WHERE last_error IS NOT NULL
             AND (state = 'waiting' OR (state = 'given_up' AND ended_at_ms >= ?1)) ORDER BY seq DESC LIMIT 1";
+        let unreachable = "SELECT count(DISTINCT lost.channel || ' ' || lost.recipient) AS unreachable FROM outbox AS lost
+            WHERE lost.state = 'given_up' AND lost.ended_at_ms >= ?1 AND NOT EXISTS (
+                SELECT 1 FROM outbox AS sent WHERE sent.state = 'sent' AND sent.channel = lost.channel
+                AND sent.recipient = lost.recipient AND sent.ended_at_ms >= lost.ended_at_ms)";
         self.read(|db| {
+            let unreachable = db.query_row(unreachable, [since], |row| super::column::size(row, "unreachable"))?;
             let count = db.query_row(sql, [since], |row| {
                 Ok(NoticesCount {
                     waiting: super::column::size(row, "waiting")?,
                     given_up: super::column::size(row, "given_up")?,
                     failing_since: time_or_null(row, "failing_since")?,
                     last_error: None,
+                    unreachable,
                 })
             })?;
             let last_error = db.prepare_cached(last_error)?.query_map([since], |row| row.get(0))?.next().transpose()?;

@@ -47,10 +47,6 @@ const fn read(name: &'static str) -> Key {
     Key { name, support: Support::Read }
 }
 
-const fn not_yet(name: &'static str) -> Key {
-    Key { name, support: Support::NotYet }
-}
-
 const fn table(name: &'static str, keys: &'static [Key]) -> Section {
     Section { name, form: Form::Table, keys }
 }
@@ -85,8 +81,8 @@ pub(super) const SECTIONS: &[Section] = &[
             read("run_as"),
             read("include_roles"),
             read("include_role_passwords"),
-            not_yet("rpo"),
-            not_yet("rto"),
+            read("rpo"),
+            read("rto"),
         ],
     },
     table("objectives", &[read("rpo"), read("rto")]),
@@ -104,7 +100,10 @@ pub(super) const SECTIONS: &[Section] = &[
     table("access", &[read("admin"), read("operator"), read("viewer")]),
     table("retention", &[]),
     Section { name: "schedule", form: Form::List, keys: &[] },
-    table("alerts", &[]),
+    table(
+        "alerts",
+        &[read("contact"), read("missing_backup_after"), read("low_disk"), read("remind_every"), read("email_on")],
+    ),
     table(
         "email",
         &[

@@ -1,6 +1,7 @@
 //! The decided values of one `[[source]]`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::database_url::DatabaseUrl;
 use crate::model::{SourceKind, SourceName};
@@ -12,6 +13,10 @@ pub struct Source {
     pub name: SourceName,
     /// What it is and where.
     pub settings: SourceSettings,
+    /// Its own recovery point objective: it is missing a backup when its newest is older. `None` for that of all.
+    pub rpo: Option<Duration>,
+    /// Its own recovery time objective. `None` for that of all.
+    pub rto: Option<Duration>,
 }
 
 impl Source {

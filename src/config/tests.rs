@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::schema::{Form, SECTIONS, Support};
-use crate::model::{SourceKind, SourceName};
+use crate::model::{EventKind, SourceKind, SourceName};
 
 const SOURCE: &str = "[[source]]\nname = \"data\"\ntype = \"json\"\npath = \"/srv/data.json\"\n";
 
@@ -39,6 +39,7 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
     assert_eq!(shipped.backup, Backup::default());
     assert_eq!(shipped.objectives, Objectives::default());
     assert_eq!(shipped.hooks, Hooks::default());
+    assert_eq!(shipped.alerts, Alerts::default());
     assert_eq!(shipped.access, Access::default());
     for source in &shipped.sources {
         let place = match &source.settings {
@@ -116,6 +117,12 @@ fn every_value_of_the_file_is_taken_over() {
         [objectives]
         rpo = "7d"
         rto = "90m"
+        [alerts]
+        contact = " Dr. A. Admin, ext. 17 "
+        missing_backup_after = "2d"
+        low_disk = "100GB"
+        remind_every = "12h"
+        email_on = ["low_disk", "corruption"]
         [hooks]
         stop_application = { argv = ["systemctl", "stop", "clinic"], timeout = "2m" }
         start_application = { argv = ["systemctl", "start", "clinic"] }
@@ -131,6 +138,8 @@ fn every_value_of_the_file_is_taken_over() {
         path = "/data/studies"
         exclude = ["**/cache/**", "*.tmp"]
         one_file_system = false
+        rpo = "1h"
+        rto = "10m"
         [[source]]
         name = "database"
         type = "postgres"
@@ -156,6 +165,14 @@ fn every_value_of_the_file_is_taken_over() {
     assert_eq!(config.backup, backup);
     let objectives = Objectives { rpo: Duration::from_hours(7 * 24), rto: Duration::from_mins(90) };
     assert_eq!(config.objectives, objectives);
+    let alerts = Alerts {
+        contact: "Dr. A. Admin, ext. 17".to_owned(),
+        missing_backup_after: Duration::from_hours(48),
+        low_disk: MinFree::Bytes(100_000_000_000),
+        remind_every: Duration::from_hours(12),
+        email_on: [EventKind::LowDisk, EventKind::Corruption].into(),
+    };
+    assert_eq!(config.alerts, alerts);
     let shown = |list: &[Principal]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(shown(&config.access.admin), ["alice"]);
     assert_eq!(shown(&config.access.operator), Vec::<String>::new());
@@ -176,7 +193,12 @@ fn every_value_of_the_file_is_taken_over() {
         exclude: vec!["**/cache/**".to_owned(), "*.tmp".to_owned()],
         one_file_system: false,
     };
-    let studies = Source { name: SourceName::new("studies").unwrap(), settings: SourceSettings::Files(files) };
+    let studies = Source {
+        name: SourceName::new("studies").unwrap(),
+        settings: SourceSettings::Files(files),
+        rpo: Some(Duration::from_hours(1)),
+        rto: Some(Duration::from_mins(10)),
+    };
     let postgres = PostgresSettings {
         url: "postgresql://reader@db1/clinic?sslmode=verify-full".parse().unwrap(),
         restore_url: Some("postgresql://owner@db1/clinic".parse().unwrap()),
@@ -185,7 +207,12 @@ fn every_value_of_the_file_is_taken_over() {
         include_roles: true,
         include_role_passwords: true,
     };
-    let database = Source { name: SourceName::new("database").unwrap(), settings: SourceSettings::Postgres(postgres) };
+    let database = Source {
+        name: SourceName::new("database").unwrap(),
+        settings: SourceSettings::Postgres(postgres),
+        rpo: None,
+        rto: None,
+    };
     assert_eq!(config.sources, [studies, database]);
 }
 

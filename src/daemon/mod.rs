@@ -7,6 +7,7 @@ mod listen;
 mod parts;
 mod recover;
 mod reload;
+mod rounds;
 mod settle;
 
 use std::sync::{Arc, RwLock};
@@ -18,6 +19,8 @@ use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 
 use self::reload::Reloader;
+use self::rounds::Rounds;
+use crate::alerts::{AlertSettings, AlertWatch, NoSchedules};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -30,9 +33,6 @@ use crate::signals::Shutdown;
 /// How long a running job that cannot be repeated may take to end when the daemon is asked to; then the same again to
 /// settle. Fits the unit's TimeoutStopSec.
 const GRACE: Duration = Duration::from_secs(40);
-
-/// `status.json` is never older than this while the daemon runs.
-const STATUS_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the daemon until `shutdown` asks it to end.
 ///
@@ -63,18 +63,24 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let queue = Arc::new(queue);
     let policy = Arc::new(RwLock::new(parts::policy(&config)));
     let socket = config.daemon.socket.clone();
-    let reloader = Arc::new(Reloader::new(config, Arc::clone(&jobs), Arc::clone(&policy)));
-    let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), policy, Arc::<Reloader>::clone(&reloader));
-    let status = Arc::new(StatusFile::beside(&socket, Arc::clone(&server)));
+    let running = Arc::<Queue>::clone(&queue);
+    let alerts = AlertWatch::new(Arc::clone(&jobs), running, Arc::new(NoSchedules), AlertSettings::of(&config));
+    let alerts = Arc::new(alerts);
+    let reloader = Reloader::new(config, Arc::clone(&jobs), Arc::clone(&policy), Arc::clone(&alerts));
+    let reloader = Arc::new(reloader);
+    let reload = Arc::<Reloader>::clone(&reloader);
+    let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), policy, reload, Arc::clone(&alerts));
+    let status = StatusFile::beside(&socket, Arc::clone(&server));
+    let rounds = Arc::new(Rounds::new(alerts, status));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = UnixListener::from_std(listener)?;
-        status.write();
+        rounds.go();
         notify(&[NotifyState::Ready]);
         settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
-            tokio::spawn(keep_status(Arc::clone(&status), Arc::clone(&queue), shutdown.clone())),
+            tokio::spawn(rounds::run(rounds, queue.changes(), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];
         server.serve(listener, shutdown.token().clone()).await;
@@ -99,21 +105,6 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     }
     tracing::info!("ended");
     Ok(())
-}
-
-/// Keeps `status.json` fresh: at every change of a job, and every minute.
-async fn keep_status(status: Arc<StatusFile>, queue: Arc<Queue>, shutdown: Shutdown) {
-    let mut changes = queue.changes();
-    loop {
-        tokio::select! {
-            () = shutdown.token().cancelled() => return,
-            // An error would mean that the queue is gone, and then so are we.
-            _changed_or_late = tokio::time::timeout(STATUS_EVERY, changes.changed()) => {}
-        }
-        changes.mark_unchanged();
-        let status = Arc::clone(&status);
-        let _written = tokio::task::spawn_blocking(move || status.write()).await;
-    }
 }
 
 /// Reads the configuration again whenever SIGHUP asks for it.

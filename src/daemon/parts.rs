@@ -33,7 +33,6 @@ pub(super) fn policy(config: &Config) -> Policy {
     Policy {
         access: config.access.clone(),
         timezone: config.daemon.timezone.clone(),
-        objectives: config.objectives,
         store_dir: config.backup.dir.clone(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use carelog_rpc::Reloaded;
 
 use super::parts;
+use crate::alerts::{AlertSettings, AlertWatch};
 use crate::audit::{Actor, Entry};
 use crate::config::{self, Config};
 use crate::job::Jobs;
@@ -17,11 +18,17 @@ pub(super) struct Reloader {
     current: Mutex<Config>,
     jobs: Arc<Jobs>,
     policy: Arc<RwLock<Policy>>,
+    alerts: Arc<AlertWatch>,
 }
 
 impl Reloader {
-    pub(super) fn new(config: Config, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>) -> Self {
-        Self { current: Mutex::new(config), jobs, policy }
+    pub(super) fn new(
+        config: Config,
+        jobs: Arc<Jobs>,
+        policy: Arc<RwLock<Policy>>,
+        alerts: Arc<AlertWatch>,
+    ) -> Self {
+        Self { current: Mutex::new(config), jobs, policy, alerts }
     }
 
     /// For SIGHUP, where nobody waits for an answer: logs and records what came of it.
@@ -53,6 +60,7 @@ impl Reload for Reloader {
         let parts = parts::rebuild(&self.jobs.parts(), &new).map_err(|error| error.to_string())?;
         self.jobs.replace_parts(parts);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new);
+        self.alerts.replace_settings(AlertSettings::of(&new));
         tracing::info!(changed = reloaded.changed.join(" "), "the configuration was read again");
         for key in &reloaded.restart_needed {
             tracing::warn!("{key} has a new value, which counts after a restart");
@@ -72,6 +80,7 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("backup.keep_replaced", old.backup.keep_replaced != new.backup.keep_replaced),
         ("source", old.sources != new.sources),
         ("objectives", old.objectives != new.objectives),
+        ("alerts", old.alerts != new.alerts),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
     ];

@@ -75,7 +75,7 @@ impl Parts {
             });
         }
         let wanted = |source: &&Arc<dyn Source>| {
-            covers(scope, source.kind()) && (named.is_empty() || named.contains(source.name()))
+            scope.covers(source.kind()) && (named.is_empty() || named.contains(source.name()))
         };
         let selected = in_reading_order(&self.sources.iter().filter(wanted).cloned().collect::<Vec<_>>());
         if selected.is_empty() {
@@ -100,15 +100,6 @@ pub(super) fn in_reading_order(sources: &[Arc<dyn Source>]) -> Vec<Arc<dyn Sourc
         SourceKind::Files => 2,
     });
     ordered
-}
-
-/// Whether a scope covers a kind of source.
-const fn covers(scope: Scope, kind: SourceKind) -> bool {
-    match scope {
-        Scope::All => true,
-        Scope::Database => matches!(kind, SourceKind::Json | SourceKind::Postgres),
-        Scope::Files => matches!(kind, SourceKind::Files),
-    }
 }
 
 /// One running job.

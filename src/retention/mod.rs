@@ -4,5 +4,7 @@
 //! its plan.
 
 mod policy;
+mod unusual;
 
 pub use policy::{Keep, RetentionPolicy};
+pub use unusual::{Fallen, Measured, fallen};

@@ -11,9 +11,10 @@ use super::access::{Caller, Role, needed_for};
 use super::download::Prepared;
 use super::failure::Failure;
 use super::{overview, wire};
+use crate::alerts::AlertWatch;
 use crate::audit::Entry;
 use crate::catalog::{JobFilter, NewJob};
-use crate::config::{Access, Objectives};
+use crate::config::Access;
 use crate::fsio;
 use crate::job::{Jobs, Parts};
 use crate::model::{AuditOutcome, JobId};
@@ -35,8 +36,6 @@ pub struct Policy {
     pub access: Access,
     /// What times without a zone mean.
     pub timezone: TimeZone,
-    /// What the clinic has promised itself.
-    pub objectives: Objectives,
     /// The store's directory, for people.
     pub store_dir: std::path::PathBuf,
 }
@@ -47,6 +46,7 @@ pub struct Server {
     pub(super) jobs: Arc<Jobs>,
     pub(super) policy: Arc<RwLock<Policy>>,
     pub(super) reload: Arc<dyn Reload>,
+    pub(super) alerts: Arc<AlertWatch>,
     pub(super) started_at: Timestamp,
     /// Locked while the holds of a backup are read and written anew: two people may place one at the same moment.
     pub(super) holding: Mutex<()>,
@@ -88,9 +88,15 @@ impl Answer {
 impl Server {
     /// A server on these parts. `policy` is read anew for every request.
     #[must_use]
-    pub fn new(queue: Arc<Queue>, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>, reload: Arc<dyn Reload>) -> Arc<Self> {
+    pub fn new(
+        queue: Arc<Queue>,
+        jobs: Arc<Jobs>,
+        policy: Arc<RwLock<Policy>>,
+        reload: Arc<dyn Reload>,
+        alerts: Arc<AlertWatch>,
+    ) -> Arc<Self> {
         let started_at = jobs.parts().clock.now();
-        Arc::new(Self { queue, jobs, policy, reload, started_at, holding: Mutex::default() })
+        Arc::new(Self { queue, jobs, policy, reload, alerts, started_at, holding: Mutex::default() })
     }
 
     /// Answers one request. Blocks for as long as the catalog and the store take.

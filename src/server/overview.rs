@@ -5,60 +5,60 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use carelog_rpc::{
-    BackupPoint, DaemonStatus, Document, KeptData, Octets, Problem, Severity, SourceStatus, Status, StoreStatus,
+    BackupPoint, DaemonStatus, Document, KeptData, NoticesStatus, Octets, Problem, SourceStatus, Status, StoreStatus,
     Verdict,
 };
-use jiff::{SignedDuration, Timestamp};
 
 use super::failure::Failure;
 use super::handler::{Policy, Server};
 use super::{VERSION, wire};
-use crate::archive::SourceSummary;
-use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
+use crate::alerts::{Condition, Outlook, SourceState, State, conditions, restore_time};
+use crate::catalog::{BackupRecord, Job, JobFilter};
 use crate::fsio;
 use crate::job::{Kept, Parts, RestorePlan};
-use crate::model::{BackupState, Class, JobKind, JobState, SourceName, VerifyResult};
-use crate::source::Source;
-use crate::store::Presence;
+use crate::model::{BackupState, JobKind, JobState, Severity, SourceName};
 
-/// How many of the newest jobs are looked at.
-const JOBS: u32 = 200;
-
-/// A backup that is dated further ahead was taken while the clock was wrong.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How many of the newest restores are looked at for how long one takes.
+const RESTORES: u32 = 50;
 
 pub(super) fn status(server: &Server) -> Result<Status, Failure> {
+    status_of(server, &server.alerts.observe()?)
+}
+
+/// The status when everything is as in `state`.
+fn status_of(server: &Server, state: &State) -> Result<Status, Failure> {
     let (parts, policy) = (server.parts(), server.policy());
-    let now = parts.clock.now();
-    let backups = backups(&parts)?;
-    let jobs = parts.catalog.list_jobs(&JobFilter { unfinished: false, limit: Some(JOBS) })?;
-    let sources: Vec<SourceStatus> =
-        parts.sources.iter().map(|source| source_status(source, &backups, &policy, now)).collect();
-    let store = store_status(&parts, &policy, &backups);
-    let problems = problems(&parts, &backups, &jobs, &sources, &store);
-    let protected_since =
-        sources.iter().map(|source| source.newest_backup.as_ref().map(|point| point.created_at)).min();
-    let wire_jobs = |state| {
-        let wanted = jobs.iter().filter(move |job| job.state == state);
-        wanted.map(|job| wire::job(job, server.queue.progress(job.id).as_ref(), &parts.catalog))
+    let found = conditions(state);
+    let unfinished = parts.catalog.list_jobs(&JobFilter { unfinished: true, limit: None })?;
+    let wire_jobs = |wanted| {
+        let jobs = unfinished.iter().filter(move |job: &&Job| job.state == wanted);
+        jobs.map(|job| wire::job(job, server.queue.progress(job.id).as_ref(), &parts.catalog))
     };
+    let firing = parts.catalog.firing_alerts()?;
+    let newest_of_each = state.sources.iter().map(|source| source.newest.as_ref().map(|backup| backup.created_at));
+    let newest_verified = state.sources.iter().filter_map(|source| source.newest_verified.as_ref());
     Ok(Status {
-        verdict: verdict(&sources, &problems),
-        generated_at: now.into(),
-        protected_since: protected_since.flatten(),
-        restore_estimate_seconds: restore_estimate(&jobs, &backups),
-        rto_seconds: policy.objectives.rto.as_secs(),
-        restore_was_measured: false,
-        alerts: Vec::new(),
-        notices: carelog_rpc::NoticesStatus::default(),
-        contact: String::new(),
-        problems,
-        sources,
-        newest_verified: newest(&backups, is_verified).map(point),
-        store,
-        kept: kept(&parts, &backups),
+        verdict: verdict(state, &found),
+        generated_at: state.now.into(),
+        protected_since: newest_of_each.min().flatten().map(Into::into),
+        restore_estimate_seconds: state.restore_time.map(|time| time.seconds),
+        rto_seconds: state.rto.as_secs(),
+        restore_was_measured: state.restore_time.is_some_and(|time| time.is_measured),
+        alerts: wire::worst_first(&firing),
+        notices: NoticesStatus {
+            waiting: state.notices.waiting,
+            given_up: state.notices.given_up,
+            last_error: state.notices.last_error.clone(),
+        },
+        contact: server.alerts.settings().alerts.contact.clone(),
+        problems: found.iter().map(problem).collect(),
+        sources: state.sources.iter().map(|source| source_status(source, state)).collect(),
+        newest_verified: newest_verified.max_by_key(|backup| backup.created_at).map(point),
+        store: store_status(state, &policy),
+        kept: kept(&parts, &state.backups),
         running: wire_jobs(JobState::Running).collect(),
         queued: wire_jobs(JobState::Queued).rev().collect(),
         daemon: DaemonStatus {
@@ -67,28 +67,6 @@ pub(super) fn status(server: &Server) -> Result<Status, Failure> {
             timezone: policy.timezone.iana_name().unwrap_or("UTC").to_owned(),
         },
     })
-}
-
-/// The backups as the store has them at this moment. The catalog learns of an archive that somebody removed or cut short
-/// only when it is read or at the next start, and until then nobody is to be told that it protects them.
-fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, Failure> {
-    // A store that is not there is a problem of its own.
-    let presence = Presence::of(&*parts.store).ok();
-    let mut backups = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
-    let Some(presence) = presence else { return Ok(backups) };
-    let states = presence.states_of(&backups);
-    for (backup, state) in backups.iter_mut().zip(states) {
-        // Published after the store was listed.
-        let is_new = || !presence.lists(&backup.filename) && is_there(parts, backup);
-        if state != BackupState::Missing || !is_new() {
-            backup.state = state;
-        }
-    }
-    Ok(backups)
-}
-
-fn is_there(parts: &Parts, backup: &BackupRecord) -> bool {
-    backup.filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok())
 }
 
 /// By the safety backups: to count what lies there would mean to walk through it.
@@ -111,183 +89,65 @@ fn kept(parts: &Parts, backups: &[BackupRecord]) -> Vec<KeptData> {
     kept.iter().map(wire).collect()
 }
 
-fn source_status(source: &Arc<dyn Source>, backups: &[BackupRecord], policy: &Policy, now: Timestamp) -> SourceStatus {
-    // What has the name but is of another kind is another thing.
-    let is_it = |held: &SourceSummary| held.name == *source.name() && held.kind == source.kind();
-    let holds = |backup: &BackupRecord| backup.sources.iter().any(is_it);
-    let newest_backup = newest(backups, |backup| is_usable(backup) && holds(backup)).map(point);
-    let age_seconds = newest_backup.as_ref().map(|point| point.created_at.seconds_until(now.into()));
+fn source_status(source: &SourceState, state: &State) -> SourceStatus {
+    let age = |backup: &BackupRecord| {
+        Duration::try_from(state.now.duration_since(backup.created_at)).unwrap_or_default().as_secs()
+    };
+    let next_of = |outlook: &Outlook| outlook.next_backups.get(&source.name).copied();
     SourceStatus {
-        name: source.name().to_string(),
-        kind: wire::source_kind(source.kind()),
-        newest_backup,
-        age_seconds,
-        rpo_seconds: Some(policy.objectives.rpo.as_secs()),
-        next_backup_at: None,
-        newest_verified: newest(backups, |backup| is_verified(backup) && holds(backup)).map(point),
+        name: source.name.to_string(),
+        kind: wire::source_kind(source.kind),
+        newest_backup: source.newest.as_ref().map(point),
+        age_seconds: source.newest.as_ref().map(age),
+        rpo_seconds: Some(source.rpo.as_secs()),
+        next_backup_at: state.outlook.as_ref().and_then(next_of).map(Into::into),
+        newest_verified: source.newest_verified.as_ref().map(point),
+        restore_estimate_seconds: source.restore_time.map(|time| time.seconds),
+        rto_seconds: source.own_rto.unwrap_or(state.rto).as_secs(),
     }
-}
-
-fn is_usable(backup: &BackupRecord) -> bool {
-    backup.state == BackupState::Available && backup.class == Class::Backup
-}
-
-fn is_verified(backup: &BackupRecord) -> bool {
-    is_usable(backup) && backup.verify_result == Some(VerifyResult::Passed)
-}
-
-/// The catalog lists the newest first.
-fn newest(backups: &[BackupRecord], wanted: impl Fn(&BackupRecord) -> bool) -> Option<&BackupRecord> {
-    backups.iter().find(|backup| wanted(backup))
 }
 
 fn point(backup: &BackupRecord) -> BackupPoint {
     BackupPoint { id: backup.id.to_string(), filename: backup.filename.clone(), created_at: backup.created_at.into() }
 }
 
-fn store_status(parts: &Parts, policy: &Policy, backups: &[BackupRecord]) -> StoreStatus {
-    let device = fsio::device_of(&policy.store_dir).ok();
-    let shares = |source: &&Arc<dyn Source>| {
-        let of_source = source.check().ok().and_then(|check| check.device);
-        device.is_some() && of_source == device
-    };
-    let space = parts.store.space().ok();
-    let here = backups.iter().filter(|backup| backup.state != BackupState::Missing);
+fn store_status(state: &State, policy: &Policy) -> StoreStatus {
+    let store = &state.store;
+    let here = state.backups.iter().filter(|backup| backup.state != BackupState::Missing);
     StoreStatus {
         dir: Octets::from_path(&policy.store_dir),
-        same_device_as: parts.sources.iter().filter(shares).map(|source| source.name().to_string()).collect(),
-        free_bytes: space.map(|space| space.free_bytes),
-        total_bytes: space.map(|space| space.total_bytes),
-        days_until_full: None,
-        backups: here.clone().count() as u64,
-        bytes: here.map(|backup| backup.size_bytes).sum(),
+        same_device_as: store.same_device_as.iter().map(ToString::to_string).collect(),
+        free_bytes: store.space.map(|space| space.free_bytes),
+        total_bytes: store.space.map(|space| space.total_bytes),
+        days_until_full: store.days_until_full,
+        backups: here.count() as u64,
+        bytes: store.bytes,
     }
 }
 
-fn problems(
-    parts: &Parts,
-    backups: &[BackupRecord],
-    jobs: &[Job],
-    sources: &[SourceStatus],
-    store: &StoreStatus,
-) -> Vec<Problem> {
-    let latest_credible = parts.clock.now().checked_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX).into();
-    let mut found = Vec::new();
-    let mut say = |severity, what: String, next: &str| {
-        found.push(Problem { severity, what, next: (!next.is_empty()).then(|| next.to_owned()) });
-    };
-    if let Err(error) = parts.store.check() {
-        say(Severity::Critical, error.to_string(), "mount the backup disk");
-    }
-    for trouble in parts.restores.troubles() {
-        // Its words name paths, which are for the log and the job.
-        let what = format!("the restore by job {} is not settled: {}", trouble.job, trouble.unsettled.in_words());
-        let next = format!("carelogctl job show {}; remove the cause, then restart carelogd", trouble.job);
-        say(Severity::Critical, what, &next);
-    }
-    for source in sources {
-        let ahead = source.newest_backup.as_ref().filter(|point| point.created_at > latest_credible);
-        if let Some(point) = ahead {
-            let what = format!(
-                "the newest backup of source '{}' claims to be from the future, so its age says nothing: {}",
-                source.name, point.filename
-            );
-            let next = format!(
-                "look at the clock (date); if it is right, carelogctl backup, then carelogctl delete {}",
-                point.id
-            );
-            say(Severity::Warning, what, &next);
-        }
-        match (source.age_seconds, source.rpo_seconds) {
-            (None, _) => {
-                let what = format!("source '{}' has no usable backup", source.name);
-                say(Severity::Critical, what, "carelogctl backup");
-            }
-            (Some(age), Some(rpo)) if age > rpo => {
-                let span = |seconds| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
-                let what = format!(
-                    "the newest backup of source '{}' is {} old; the objective is {}",
-                    source.name,
-                    span(age - age % 60),
-                    span(rpo)
-                );
-                say(Severity::Warning, what, "carelogctl backup");
-            }
-            _ => {}
-        }
-    }
-    for backup in backups.iter().filter(|b| matches!(b.state, BackupState::Corrupt | BackupState::Missing)) {
-        let what = format!("{} is {}", backup.filename, backup.state);
-        let next = format!("carelogctl verify {}; then carelogctl backup", backup.id);
-        say(Severity::Warning, what, &next);
-    }
-    for kind in [JobKind::Backup, JobKind::Restore, JobKind::Verify] {
-        let last = jobs.iter().find(|job| job.spec.kind() == kind && job.state.is_final());
-        if let Some(job) = last.filter(|job| matches!(job.state, JobState::Failed | JobState::Interrupted)) {
-            let next = format!("carelogctl job show {}", job.id);
-            say(Severity::Warning, format!("the last {kind} job {}", ended(job.state)), &next);
-        }
-    }
-    if !store.same_device_as.is_empty() {
-        let what = format!(
-            "the backups lie on the same disk as {}: they protect from mistakes, not from the loss of that disk",
-            store.same_device_as.join(", ")
-        );
-        say(Severity::Notice, what, "put [backup] dir on another disk");
-    }
-    found.sort_by_key(|problem| match problem.severity {
-        Severity::Critical => 0,
-        Severity::Warning => 1,
-        Severity::Notice => 2,
-    });
-    found
-}
-
-const fn ended(state: JobState) -> &'static str {
-    match state {
-        JobState::Interrupted => "was interrupted",
-        _ => "failed",
+fn problem(condition: &Condition) -> Problem {
+    Problem {
+        severity: wire::severity(condition.severity),
+        what: condition.message.clone(),
+        next: Some(condition.next_step.clone()).filter(|next| !next.is_empty()),
     }
 }
 
-fn verdict(sources: &[SourceStatus], problems: &[Problem]) -> Verdict {
-    if sources.iter().any(|source| source.newest_backup.is_none()) {
+fn verdict(state: &State, found: &[Condition]) -> Verdict {
+    if state.sources.iter().any(|source| source.newest.is_none()) {
         Verdict::Unprotected
-    } else if problems.iter().any(|problem| problem.severity != Severity::Notice) {
+    } else if found.iter().any(|condition| condition.severity != Severity::Notice) {
         Verdict::AtRisk
     } else {
         Verdict::Protected
     }
 }
 
-/// A restore is taken as the measure of one that is at most this many times as large.
-const LEAST_SHARE: u64 = 10;
-
-/// How long a restore of the newest backup takes.
-fn restore_estimate(jobs: &[Job], backups: &[BackupRecord]) -> Option<u64> {
-    estimate(jobs, newest(backups, is_usable)?.raw_bytes)
-}
-
-/// How long a restore of `bytes` takes, by what the last one of live data took, and how much more or less there is now.
-/// One of much less tells nothing: most of its time went into what does not grow with the size.
-fn estimate(jobs: &[Job], bytes: u64) -> Option<u64> {
-    let ended = |job: &&Job| matches!(job.state, JobState::Succeeded | JobState::Warned);
-    let bytes_of = |job: &Job| job.outcome.as_ref()?.notes.get("bytes")?.as_u64().filter(|bytes| *bytes > 0);
-    let mut restores = jobs.iter().filter(ended).filter(|job| job.spec.replaces_live_data());
-    let (last, then) = restores.find_map(|job| {
-        let then = bytes_of(job)?;
-        (then.saturating_mul(LEAST_SHARE) >= bytes).then_some((job, then))
-    })?;
-    let took: SignedDuration = last.finished_at?.duration_since(last.started_at?);
-    let milliseconds = u128::try_from(took.as_millis()).ok()?.max(1);
-    u64::try_from(milliseconds * u128::from(bytes) / u128::from(then) / 1000).ok().map(|seconds| seconds.max(1))
-}
-
 /// How long the restore of `plan` takes.
 pub(super) fn plan_estimate(server: &Server, plan: &RestorePlan) -> Result<Option<u64>, Failure> {
-    let jobs = server.parts().catalog.list_jobs(&JobFilter { unfinished: false, limit: Some(JOBS) })?;
+    let restores = server.parts().catalog.ended_jobs(JobKind::Restore, RESTORES)?;
     let bytes = plan.sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.bytes));
-    Ok(estimate(&jobs, bytes))
+    Ok(restore_time(&restores, bytes).map(|time| time.seconds))
 }
 
 /// `status.json` beside the socket.
@@ -304,19 +164,21 @@ impl StatusFile {
         Self { server, path: socket.with_file_name("status.json") }
     }
 
-    /// Writes it anew, readable for everybody. Not fsynced: it is of no use after a power cut. Blocks.
-    pub fn write(&self) {
-        if let Err(error) = self.try_write() {
+    /// Writes it anew, of `state`, readable for everybody. Not fsynced: it is of no use after a power cut. Blocks.
+    pub fn write(&self, state: &State) {
+        if let Err(error) = self.try_write(state) {
             tracing::warn!(%error, "{} could not be written", self.path.display());
         }
     }
 
-    fn try_write(&self) -> anyhow::Result<()> {
-        let mut status = status(&self.server).map_err(|failure| failure.0)?;
+    fn try_write(&self, state: &State) -> anyhow::Result<()> {
+        let mut status = status_of(&self.server, state).map_err(|failure| failure.0)?;
         for job in status.running.iter_mut().chain(&mut status.queued) {
             // Warnings and errors name files of sources.
             (job.result, job.error) = (None, None);
         }
+        // What a mail server answers names those who are written to.
+        status.notices.last_error = None;
         let json = serde_json::to_vec_pretty(&Document::new(Document::STATUS, status))?;
         fsio::replace(&self.path, &json, 0o644)?;
         Ok(())

@@ -6,7 +6,7 @@ use super::Job;
 use super::rows::job_in;
 use crate::catalog::find::{IdPrefix, MAX_CANDIDATES, only_one};
 use crate::catalog::{Catalog, CatalogError, FindError};
-use crate::model::JobId;
+use crate::model::{JobId, JobKind};
 
 /// Which jobs to list; the default is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl Catalog {
             ":limit": filter.limit.map_or(-1, i64::from),
         };
         self.read(|db| many(db, sql, parameters))
+    }
+
+    /// The newest `limit` jobs of a kind that ended, newest first.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn ended_jobs(&self, kind: JobKind, limit: u32) -> Result<Vec<Job>, CatalogError> {
+        let sql = "SELECT * FROM jobs WHERE kind = ?1 AND finished_at_ms IS NOT NULL ORDER BY seq DESC LIMIT ?2";
+        self.read(|db| many(db, sql, params![kind.as_str(), limit]))
     }
 
     /// The job with this id.

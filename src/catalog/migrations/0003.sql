@@ -36,6 +36,7 @@ CREATE TABLE alerts (
 
 CREATE UNIQUE INDEX alerts_firing ON alerts (key) WHERE resolved_at_ms IS NULL;
 CREATE INDEX alerts_by_time ON alerts (fired_at_ms);
+CREATE INDEX alerts_by_key ON alerts (key) WHERE acknowledged_json IS NOT NULL;
 
 -- Since when each source is configured: one that was never backed up is missing a backup some time after that.
 CREATE TABLE known_sources (
@@ -44,6 +45,13 @@ CREATE TABLE known_sources (
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (name, kind)
 ) STRICT, WITHOUT ROWID;
+
+-- How much the archives took, once a day: whether and when the store will be full.
+CREATE TABLE store_days (
+    -- Days since 1970 UTC.
+    day   INTEGER PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT;
 
 -- Notices on their way to one recipient each. At least once: a row is done when the other side took it.
 CREATE TABLE outbox (

@@ -54,6 +54,7 @@ fn a_notice_waits_until_it_is_due_and_ends_when_it_was_delivered() {
     let expected = NoticesCount {
         waiting: 2,
         given_up: 0,
+        unreachable: 0,
         failing_since: Some(time(3)),
         last_error: Some("451 later".to_owned()),
     };
@@ -74,9 +75,25 @@ fn what_was_given_up_is_never_tried_again_and_is_counted_for_a_week() {
     catalog.notice_failed(seq, "no such host", None, time(4)).unwrap();
     catalog.notice_failed(seq, "too late", Some(time(5)), time(4)).unwrap();
     assert_eq!((due(&catalog, 9), catalog.next_notice_at().unwrap()), (vec![], None));
-    let count = NoticesCount { given_up: 1, last_error: Some("no such host".to_owned()), ..NoticesCount::default() };
+    let last_error = Some("no such host".to_owned());
+    let count = NoticesCount { given_up: 1, unreachable: 1, last_error, ..NoticesCount::default() };
     assert_eq!(catalog.notices_status(time(5)).unwrap(), count);
     assert_eq!(catalog.notices_status(time(4 + 8 * 24 * 60)).unwrap(), NoticesCount::default());
+}
+
+#[test]
+fn a_recipient_to_whom_something_was_delivered_since_is_reachable() {
+    let (catalog, _dir, id) = with_an_end();
+    let other = NewNotice { recipient: "other".to_owned(), ..notice("c") };
+    catalog.tell(id, &[notice("a"), notice("b"), other.clone(), other], time(3)).unwrap();
+    let [a, b, c, _d] = catalog.waiting_notices().unwrap().try_into().unwrap();
+    for lost in [a, c] {
+        catalog.notice_failed(lost.seq, "no such host", None, time(4)).unwrap();
+    }
+    assert_eq!(catalog.notices_status(time(5)).unwrap().unreachable, 2);
+    catalog.notice_delivered(b.seq, time(5)).unwrap();
+    let count = catalog.notices_status(time(5)).unwrap();
+    assert_eq!((count.given_up, count.unreachable), (2, 1));
 }
 
 #[test]

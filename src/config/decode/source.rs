@@ -1,6 +1,7 @@
 //! `[[source]]`: which keys each kind has, and what they may be.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::database_url::{DatabaseUrl, LONGEST_NAME};
 use super::super::document::Document;
@@ -34,8 +35,9 @@ pub(super) fn sources(document: &Document<'_>, problems: &mut Problems) -> (Vec<
         let mut reader = Reader::new(Some(fields), problems);
         let name = reader.required_text("name", "data", |text| SourceName::new(text).map_err(|e| e.to_string()));
         let settings = settings(&mut reader);
+        let [rpo, rto] = ["rpo", "rto"].map(|key| reader.text(key, objective).flatten());
         let (Some(name), Some(settings)) = (name, settings) else { continue };
-        let source = Source { name, settings };
+        let source = Source { name, settings, rpo, rto };
         let place = if source.kind() == SourceKind::Postgres { "url" } else { "path" };
         let (name_origin, place_origin) = (reader.origin("name"), reader.origin(place));
         if let Some(message) = name_trouble(&source, &named) {
@@ -115,6 +117,11 @@ fn postgres(reader: &mut Reader<'_, '_>) -> Option<PostgresSettings> {
         reader.refuse("include_role_passwords", "means nothing with include_roles = false; remove one of the two");
     }
     Some(settings)
+}
+
+/// Nothing is what `[objectives]` says.
+fn objective(text: &str) -> Parsed<Option<Duration>> {
+    if text.is_empty() { Ok(None) } else { value::positive_duration(text).map(Some) }
 }
 
 fn database_url(text: &str) -> Parsed<DatabaseUrl> {

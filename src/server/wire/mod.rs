@@ -1,11 +1,13 @@
 //! Domain types as the wire has them: the only place where one becomes the other.
 
+mod alert;
 mod job;
 mod plan;
 mod report;
 
 use carelog_rpc as rpc;
 
+pub(super) use alert::{alert, worst_first};
 pub(super) use job::{job, job_in_the_way};
 pub(super) use plan::{backup_plan, plan_into_database, plan_into_directory, restore_plan};
 pub(super) use report::job_report;
@@ -13,7 +15,10 @@ pub(super) use report::job_report;
 use crate::archive::SourceSummary;
 use crate::audit::Record;
 use crate::catalog::{BackupRecord, Hold};
-use crate::model::{BackupId, BackupState, Class, JobKind, JobState, Mode, Requester, Scope, SourceKind, VerifyResult};
+use crate::model::{
+    BackupId, BackupState, Class, EventKind, JobKind, JobState, Mode, Requester, Scope, Severity, SourceKind,
+    VerifyResult,
+};
 
 /// Maps one enum to another of the same variants.
 macro_rules! same_words {
@@ -34,6 +39,11 @@ same_words!(from_mode: rpc::Mode => Mode { Full, Incremental });
 same_words!(source_kind: SourceKind => rpc::SourceKind { Json, Files, Postgres });
 same_words!(backup_state: BackupState => rpc::BackupState { Available, Retained, Expired, Trashed, Missing, Corrupt });
 same_words!(verify_result: VerifyResult => rpc::VerifyResult { Passed, Failed });
+same_words!(severity: Severity => rpc::Severity { Notice, Warning, Critical });
+same_words!(event_kind: EventKind => rpc::EventKind {
+    BackupSuccess, BackupFailure, RestoreSuccess, RestoreFailure, VerifyFailure, LowDisk, MissingBackup, Corruption,
+    StoreMissing, ScheduleSkipped, SuspiciousBackup, UnsettledRestore, DeliveryFailure, Test, StalledJob
+});
 same_words!(job_kind: JobKind => rpc::JobKind { Backup, Restore, Verify, Prune });
 same_words!(job_state: JobState => rpc::JobState {
     Queued, Running, Succeeded, Warned, Failed, Cancelled, Interrupted
