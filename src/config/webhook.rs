@@ -21,6 +21,14 @@ pub struct Webhook {
     pub heartbeat: Option<Duration>,
 }
 
+impl Webhook {
+    /// What it is told of when nothing is said about that.
+    #[must_use]
+    pub fn every_event() -> BTreeSet<EventKind> {
+        EventKind::ALL.iter().copied().filter(|event| *event != EventKind::Test).collect()
+    }
+}
+
 /// Where a webhook is. May hold a token, so it is neither logged nor shown.
 #[derive(Clone, PartialEq, Eq)]
 pub enum WebhookUrl {

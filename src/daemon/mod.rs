@@ -3,6 +3,7 @@
 //! The order of the start: lock, catalog, store, recovery, interrupted restores, queue, socket, and only then ready. The order of the end:
 //! socket, queue. Called by `main` and by the demonstration.
 
+mod delivery;
 mod listen;
 mod parts;
 mod recover;
@@ -18,6 +19,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 
+use self::delivery::Post;
 use self::reload::Reloader;
 use self::rounds::Rounds;
 use crate::alerts::{AlertSettings, AlertWatch, NoSchedules};
@@ -61,7 +63,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
     }
     let queue = Arc::new(queue);
-    let policy = Arc::new(RwLock::new(parts::policy(&config)));
+    let policy = Arc::new(RwLock::new(parts::policy(&config, &jobs.parts().clock)));
     let socket = config.daemon.socket.clone();
     let running = Arc::<Queue>::clone(&queue);
     let alerts = AlertWatch::new(Arc::clone(&jobs), running, Arc::new(NoSchedules), AlertSettings::of(&config));
@@ -69,6 +71,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let reloader = Reloader::new(config, Arc::clone(&jobs), Arc::clone(&policy), Arc::clone(&alerts));
     let reloader = Arc::new(reloader);
     let reload = Arc::<Reloader>::clone(&reloader);
+    let post = Arc::new(Post::new(jobs.parts(), Arc::clone(&policy)));
     let server = Server::new(Arc::clone(&queue), Arc::clone(&jobs), policy, reload, Arc::clone(&alerts));
     let status = StatusFile::beside(&socket, Arc::clone(&server));
     let rounds = Arc::new(Rounds::new(alerts, status));
@@ -80,6 +83,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
+            tokio::spawn(delivery::run(post, rounds.looked_at(), shutdown.clone())),
             tokio::spawn(rounds::run(rounds, queue.changes(), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];

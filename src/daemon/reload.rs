@@ -59,7 +59,8 @@ impl Reload for Reloader {
         new.backup.dir.clone_from(&current.backup.dir);
         let parts = parts::rebuild(&self.jobs.parts(), &new).map_err(|error| error.to_string())?;
         self.jobs.replace_parts(parts);
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) =
+            parts::policy(&new, &self.jobs.parts().clock);
         self.alerts.replace_settings(AlertSettings::of(&new));
         tracing::info!(changed = reloaded.changed.join(" "), "the configuration was read again");
         for key in &reloaded.restart_needed {
@@ -81,6 +82,8 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("source", old.sources != new.sources),
         ("objectives", old.objectives != new.objectives),
         ("alerts", old.alerts != new.alerts),
+        ("email", old.email != new.email),
+        ("webhook", old.webhooks != new.webhooks),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
     ];

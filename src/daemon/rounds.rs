@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::alerts::AlertWatch;
 use crate::server::StatusFile;
@@ -20,23 +21,26 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Rounds {
     alerts: Arc<AlertWatch>,
     status: StatusFile,
-    /// Told when there are new notices to deliver.
-    pub(super) notices: Arc<Notify>,
+    /// When the alerts were last looked at: then there may be notices to deliver, and it is known whether all is well.
+    looked_at: watch::Sender<Option<Timestamp>>,
 }
 
 impl Rounds {
     pub(super) fn new(alerts: Arc<AlertWatch>, status: StatusFile) -> Self {
-        Self { alerts, status, notices: Arc::default() }
+        Self { alerts, status, looked_at: watch::Sender::default() }
+    }
+
+    /// Changes with each round that was gone to its end.
+    pub(super) fn looked_at(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.looked_at.subscribe()
     }
 
     /// Goes one round. Blocks.
     pub(super) fn go(&self) {
         match self.alerts.look() {
             Ok(looked) => {
-                if looked.has_notices {
-                    self.notices.notify_one();
-                }
                 self.status.write(&looked.state);
+                self.looked_at.send_replace(Some(looked.state.now));
             }
             Err(error) => tracing::error!(%error, "the alerts could not be looked at; they are again in a minute"),
         }

@@ -40,7 +40,7 @@ pub(super) fn webhooks(document: &Document<'_>, problems: &mut Problems) -> Vec<
             continue;
         }
         named.insert(name.clone(), origin);
-        let on = if heartbeat.is_some() { BTreeSet::new() } else { on.unwrap_or_else(every_event) };
+        let on = if heartbeat.is_some() { BTreeSet::new() } else { on.unwrap_or_else(Webhook::every_event) };
         webhooks.push(Webhook { name, url, format, on, heartbeat });
     }
     webhooks
@@ -102,13 +102,9 @@ fn heartbeat(text: &str) -> Parsed<Option<Duration>> {
 }
 
 fn events(found: &DeValue<'_>) -> Parsed<BTreeSet<EventKind>> {
-    let events = value::list(found, |text| match text.parse() {
-        Ok(EventKind::Test) => Err("'test' is what `carelogctl alerts test` sends, always; remove it".to_owned()),
-        parsed => parsed.map_err(|unknown| unknown.to_string()),
-    })?;
-    if events.is_empty() { Err("is empty, so that it would never be called".to_owned()) } else { Ok(events.into_iter().collect()) }
-}
-
-fn every_event() -> BTreeSet<EventKind> {
-    EventKind::ALL.iter().copied().filter(|event| *event != EventKind::Test).collect()
+    let events = value::list(found, super::alerts::event)?;
+    if events.is_empty() {
+        return Err("is empty, so that it would never be called; name an event".to_owned());
+    }
+    Ok(events.into_iter().collect())
 }
