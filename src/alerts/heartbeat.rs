@@ -70,6 +70,3 @@ impl Heartbeats {
         next
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,7 +29,7 @@ pub(super) fn tls(error: &(dyn Error + 'static), host: &str, trust: Trust) -> Op
             format!("the certificate of {host} is not trusted: nobody that this machine knows signed it; {next}")
         }
         CertificateError::NotValidForName => wrong_name(host, &[]),
-        CertificateError::NotValidForNameContext { presented, .. } => wrong_name(host, &presented),
+        CertificateError::NotValidForNameContext { presented, .. } => wrong_name(host, presented),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             format!("the certificate of {host} has expired; have it renewed, or set this machine's clock")
         }
@@ -46,7 +46,9 @@ fn wrong_name(host: &str, presented: &[String]) -> String {
     let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
     let names: Vec<_> = presented.iter().map(bare).collect();
     let issued = if names.is_empty() { String::new() } else { format!(" (it is for {})", names.join(", ")) };
-    format!("the certificate is not one of {host}{issued}; write the name that it is for, or have it issued for this one")
+    format!(
+        "the certificate is not one of {host}{issued}; write the name that it is for, or have it issued for this one"
+    )
 }
 
 /// What is wrong with the connection, if that is what `error` is about.
@@ -60,7 +62,10 @@ pub(super) fn connection(error: &(dyn Error + 'static), host: &str, port: u16) -
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             format!("there is no way to {host} from here ({error}); check the network")
         }
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => {
             format!("{host} closed the connection")
         }
         _ => format!("no connection with {host}, port {port}: {error}"),

@@ -1,6 +1,7 @@
 //! The ways out that the configuration has: the mail server and the webhooks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -48,16 +49,17 @@ impl Ways {
     /// Delivers until `stop` is cancelled. Blocks, and must not be called on a thread of an async runtime.
     #[must_use]
     pub const fn until(&self, stop: CancellationToken) -> Delivery<'_> {
-        Delivery { ways: self, stop, timeouts: MailTimeouts::DELIVERY }
+        Delivery { ways: self, stop, timeouts: MailTimeouts::DELIVERY, within: None }
     }
 
     /// Sends `letter` of a test to each admin and each other address of `also`, and to each webhook that is told of
-    /// events; what each answered. Blocks, as [`Delivery`] does.
+    /// events; what each answered, or that it did not do so `within` that time. Blocks, as [`Delivery`] does.
     #[must_use]
-    pub fn test(&self, letter: &Letter, also: &[String], stop: CancellationToken) -> Vec<Tried> {
-        let delivery = Delivery { ways: self, stop, timeouts: MailTimeouts::TEST };
-        let mut tried = Vec::new();
+    pub fn test(&self, letter: &Letter, also: &[String], within: Duration) -> Vec<Tried> {
+        let stop = CancellationToken::new();
+        let delivery = Delivery { ways: self, stop, timeouts: MailTimeouts::TEST, within: Some(within) };
         let to = |recipient: &str| Letter { recipient: recipient.to_owned(), ..letter.clone() };
+        let mut batches = Vec::new();
         if let Some(mailer) = &self.mailer {
             let mut recipients: Vec<&String> = Vec::new();
             for address in mailer.email().admins.iter().chain(also) {
@@ -66,12 +68,20 @@ impl Ways {
                 }
             }
             let letters: Vec<_> = recipients.iter().map(|recipient| to(recipient)).collect();
-            tried.extend(delivery.try_all(&Way::Mail, ChannelKind::Email, &letters));
+            batches.push((Way::Mail, ChannelKind::Email, letters));
         }
         for name in self.told_of_events() {
-            tried.extend(delivery.try_all(&Way::Webhook(name.to_owned()), ChannelKind::Webhook, &[to(name)]));
+            batches.push((Way::Webhook(name.to_owned()), ChannelKind::Webhook, vec![to(name)]));
         }
-        tried
+        // All at once: one that is silent is not to take the time of the others.
+        std::thread::scope(|scope| {
+            let start = |(way, channel, letters): &(Way, ChannelKind, Vec<Letter>)| {
+                let (way, channel, letters, delivery) = (way.clone(), *channel, letters.clone(), delivery.clone());
+                scope.spawn(move || delivery.try_all(&way, channel, &letters))
+            };
+            let running: Vec<_> = batches.iter().map(start).collect();
+            running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        })
     }
 
     fn told_of_events(&self) -> impl Iterator<Item = &str> {
@@ -91,6 +101,8 @@ pub struct Delivery<'w> {
     ways: &'w Ways,
     stop: CancellationToken,
     timeouts: MailTimeouts,
+    /// How long it may take in all.
+    within: Option<Duration>,
 }
 
 impl Delivery<'_> {
@@ -103,7 +115,7 @@ impl Delivery<'_> {
     /// Every letter with its answer. What is wrong with the way is the answer to all that were not tried for it.
     fn try_all(&self, way: &Way, channel: ChannelKind, letters: &[Letter]) -> Vec<Tried> {
         let mut answers: Vec<Option<Result<String, String>>> = vec![None; letters.len()];
-        let mut why_not = "not tried: the daemon is being stopped".to_owned();
+        let mut why_not = "it did not answer in time, or one before it did not".to_owned();
         self.deliver(way, letters, &mut |index, answer| {
             if let Err(Undelivered::Unreachable(why)) = &answer {
                 why_not.clone_from(why);
@@ -132,7 +144,8 @@ impl Delivery<'_> {
         for (index, letter) in letters.iter().enumerate() {
             let (caller, letter, now) = (caller.clone(), letter.clone(), self.ways.clock.now());
             let answer = aside(move || caller.post(&letter, now)).await;
-            let answer = answer.unwrap_or_else(|| Err(Undelivered::Unreachable("the request was broken off".to_owned())));
+            let answer =
+                answer.unwrap_or_else(|| Err(Undelivered::Unreachable("the request was broken off".to_owned())));
             let ends = matches!(answer, Err(Undelivered::Unreachable(_)));
             done(index, answer);
             if ends {
@@ -160,8 +173,15 @@ impl Channels for Delivery<'_> {
                     (Way::Webhook(name), _) => self.deliver_by_webhook(name, letters, done).await,
                 }
             };
+            let late = async {
+                match self.within {
+                    Some(within) => tokio::time::sleep(within).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = self.stop.cancelled() => {}
+                () = late => {}
                 () = delivered => {}
             }
         });

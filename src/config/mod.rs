@@ -100,4 +100,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod notice_tests;
+#[cfg(test)]
 mod tests;

@@ -39,7 +39,7 @@ impl Post {
 
     /// Delivers what is due, and calls the heartbeats that are; how long there is nothing to do then. `None` for as long as
     /// nothing new is written down. Blocks.
-    fn go(&self, looked_at: Option<Timestamp>, stop: CancellationToken) -> Option<Duration> {
+    fn go(&self, looked_at: Option<Timestamp>, stop: &CancellationToken) -> Option<Duration> {
         let ways = self.ways();
         let delivered = self.outbox.deliver_due(&ways.until(stop.clone()));
         let next_letter = delivered.unwrap_or_else(|error| {
@@ -47,7 +47,8 @@ impl Post {
             Some(Timestamp::MAX)
         });
         // A daemon that ends says nothing more, least of all that all is well.
-        let next_beat = if stop.is_cancelled() { None } else { self.heartbeats.beat_due(&ways, self.wellbeing(looked_at)) };
+        let next_beat =
+            if stop.is_cancelled() { None } else { self.heartbeats.beat_due(&ways, self.wellbeing(looked_at)) };
         let next = next_letter.into_iter().chain(next_beat).min()?;
         let wait: SignedDuration = next.duration_since(self.parts.clock.now());
         Some(Duration::try_from(wait).unwrap_or_default().clamp(SHORTEST_WAIT, LONGEST_WAIT))
@@ -70,7 +71,7 @@ pub(super) async fn run(post: Arc<Post>, mut looked_at: watch::Receiver<Option<T
     while !shutdown.token().is_cancelled() {
         let at = *looked_at.borrow_and_update();
         let (poster, stop) = (Arc::clone(&post), shutdown.token().clone());
-        let wait = match tokio::task::spawn_blocking(move || poster.go(at, stop)).await {
+        let wait = match tokio::task::spawn_blocking(move || poster.go(at, &stop)).await {
             Ok(wait) => wait,
             Err(panic) => {
                 tracing::error!(%panic, "a delivery went wrong");

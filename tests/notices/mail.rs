@@ -186,7 +186,10 @@ fn a_letter_over_which_the_server_stumbles_does_not_block_those_behind_it() {
         server.mode(mode);
         let letters = [letter(ANNA, notice(1)), letter(BEN, notice(1)), letter(ANNA, notice(2))];
         let told = answers(&ways, &Way::Mail, &letters);
-        assert!(matches!(&told[..], [(0, Err(Undelivered::Refused(_))), (1, Err(Undelivered::Unreachable(_)))]), "{mode} {told:?}");
+        assert!(
+            matches!(&told[..], [(0, Err(Undelivered::Refused(_))), (1, Err(Undelivered::Unreachable(_)))]),
+            "{mode} {told:?}"
+        );
     }
 }
 

@@ -82,7 +82,11 @@ fn whatever_a_server_does_each_letter_arrives_once_when_it_does_it_no_more() {
             site.write(ANNA, &notice(n));
             site.write(BEN, &notice(n));
         }
-        if mode == "gone" { server.go() } else { server.mode(mode) }
+        if mode == "gone" {
+            server.go()
+        } else {
+            server.mode(mode)
+        }
         // For a working day somebody looks on.
         while site.hours() < 8 {
             assert!(site.step(&delivery(&ways)), "{mode}");
@@ -93,7 +97,11 @@ fn whatever_a_server_does_each_letter_arrives_once_when_it_does_it_no_more() {
         // Neither a hundred connections an hour nor for each letter one of its own.
         assert!(server.connections() < 8 * 12, "{mode}: {} connections", server.connections());
 
-        if mode == "gone" { server.come_back() } else { server.mode("") }
+        if mode == "gone" {
+            server.come_back()
+        } else {
+            server.mode("")
+        }
         site.until_empty(&delivery(&ways));
         let counted = counted(&server);
         assert_eq!((counted.len(), counted.values().max()), (10, Some(&1)), "{mode} {counted:?}");

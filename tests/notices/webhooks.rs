@@ -55,7 +55,9 @@ fn a_notice_is_posted_as_a_document() {
 fn each_answer_says_whether_to_try_again() {
     let sink = HttpSink::start();
     let ways = ways(webhook(&sink.url("/x")));
-    for (status, is_unreachable) in [(400, false), (404, false), (410, false), (408, true), (429, true), (500, true), (503, true)] {
+    for (status, is_unreachable) in
+        [(400, false), (404, false), (410, false), (408, true), (429, true), (500, true), (503, true)]
+    {
         sink.answer(status, "", "why not");
         let told = told(&ways);
         match (&told[..], is_unreachable) {
@@ -75,7 +77,10 @@ fn a_redirect_is_not_followed() {
     for status in [301, 302, 307, 308] {
         sink.answer(status, &format!("Location: {}\r\n", elsewhere.url("/stolen")), "");
         let told = told(&ways(webhook(&sink.url("/x"))));
-        assert!(matches!(&told[0], (0, Err(Undelivered::Rejected(why))) if why.contains("leads elsewhere")), "{told:?}");
+        assert!(
+            matches!(&told[0], (0, Err(Undelivered::Rejected(why))) if why.contains("leads elsewhere")),
+            "{told:?}"
+        );
     }
     assert_eq!(elsewhere.received().len(), 0);
 }

@@ -47,8 +47,10 @@ impl HttpSink {
 
     /// What it answers from now on; `headers` are whole lines.
     pub(crate) fn answer(&self, status: u16, headers: &str, body: &str) {
-        let answer =
-            format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 {status} Whatever\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
+            body.len()
+        );
         self.shared.lock().unwrap().answer = answer;
     }
 
@@ -81,8 +83,11 @@ fn serve(stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
         lines.push(line.to_owned());
     }
     let Some((first, headers)) = lines.split_first() else { return Ok(()) };
-    let headers: BTreeMap<_, _> =
-        headers.iter().filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_lowercase(), v.to_owned())).collect();
+    let headers: BTreeMap<_, _> = headers
+        .iter()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(k, v)| (k.to_lowercase(), v.to_owned()))
+        .collect();
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lettre::Message;
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters, TlsParametersBuilder};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
-use lettre::transport::smtp::Error;
 use tokio::time::timeout;
 
 use crate::alerts::trouble::{self, Trust};
@@ -46,11 +46,15 @@ impl Session {
     pub(super) async fn open(email: &Email, login: Option<Credentials>, within: Duration) -> Result<Self, String> {
         // Of its own, so that a name server that is silent is told from a mail server that is.
         let addresses = timeout(within, resolve(&email.host, email.port)).await;
-        let addresses = addresses.map_err(|_| format!("no answer to the question for the address of {}; check this machine's DNS", email.host))??;
+        let addresses = addresses.map_err(|_| {
+            format!("no answer to the question for the address of {}; check this machine's DNS", email.host)
+        })??;
         match timeout(within, Self::open_at(email, &addresses, login)).await {
             Ok(opened) => opened,
             Err(_) => Err(match (email.tls, email.port) {
-                (MailTls::StartTls, 465) => format!("{}; port 465 is for tls = \"implicit\"", trouble::silent(&email.host, email.port)),
+                (MailTls::StartTls, 465) => {
+                    format!("{}; port 465 is for tls = \"implicit\"", trouble::silent(&email.host, email.port))
+                }
                 _ => trouble::silent(&email.host, email.port),
             }),
         }
@@ -79,9 +83,14 @@ impl Session {
         }
         if let Some(login) = login {
             log_in(&mut connection, &login).await.map_err(|error| match error {
-                LogIn::NotOffered => format!("{host} offers no login with a password; remove email.user, or use another port"),
+                LogIn::NotOffered => {
+                    format!("{host} offers no login with a password; remove email.user, or use another port")
+                }
                 LogIn::Failed(error) if error.is_permanent() => {
-                    format!("{host} refused user or password ({}); check email.user and the password", code_and_text(&error))
+                    format!(
+                        "{host} refused user or password ({}); check email.user and the password",
+                        code_and_text(&error)
+                    )
                 }
                 LogIn::Failed(error) => in_words(&error),
             })?;
@@ -137,7 +146,8 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 fn tls_parameters(email: &Email) -> Result<TlsParameters, String> {
     let mut builder = TlsParametersBuilder::new(email.host.clone());
     if let Some(file) = &email.ca_file {
-        let pem = std::fs::read(file).map_err(|error| format!("email.ca_file {} cannot be read: {error}", file.display()))?;
+        let pem =
+            std::fs::read(file).map_err(|error| format!("email.ca_file {} cannot be read: {error}", file.display()))?;
         let not_pem = || format!("email.ca_file {} holds no certificate in PEM form", file.display());
         if !pem.windows(11).any(|bytes| bytes == b"-----BEGIN ") {
             return Err(not_pem());

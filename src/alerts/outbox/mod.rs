@@ -135,20 +135,20 @@ impl Outbox {
     fn delivered(&self, way: &Way, unit: &Unit, answer: &str) -> Result<(), CatalogError> {
         tracing::info!(channel = %way, "notice {} delivered: {answer}", unit.notice.id);
         self.memory().taken.extend(unit.seqs());
-        self.note_taken_of(unit.older(), unit.newest.seq)
+        self.note_taken_of(&unit.older(), unit.newest.seq)
     }
 
     /// Writes down what could not be written down before.
     fn note_taken(&self) -> Result<(), CatalogError> {
         let taken: Vec<i64> = self.memory().taken.iter().copied().collect();
-        taken.into_iter().try_for_each(|seq| self.note_taken_of(Vec::new(), seq))
+        taken.into_iter().try_for_each(|seq| self.note_taken_of(&[], seq))
     }
 
     /// The older ones first: after a crash in between, the newest is sent once more, and not an old stage after it.
-    fn note_taken_of(&self, older: Vec<i64>, newest: i64) -> Result<(), CatalogError> {
+    fn note_taken_of(&self, older: &[i64], newest: i64) -> Result<(), CatalogError> {
         let now = self.clock.now();
         if !older.is_empty() {
-            self.catalog.notices_superseded(&older, now)?;
+            self.catalog.notices_superseded(older, now)?;
         }
         crate::failpoint::pass("outbox.taken").map_err(CatalogError::Injected)?;
         self.catalog.notice_delivered(newest, now)?;
@@ -184,7 +184,11 @@ impl Outbox {
         }
         let again = (!is_given_up(row, now)).then(|| now.saturating_add(wait).unwrap_or(now));
         if again.is_none() {
-            tracing::error!(recipient = row.recipient, "a notice was given up after {} attempts: {why}", row.attempts + 1);
+            tracing::error!(
+                recipient = row.recipient,
+                "a notice was given up after {} attempts: {why}",
+                row.attempts + 1
+            );
         }
         self.catalog.notice_failed(row.seq, why, again, now)
     }
@@ -218,6 +222,3 @@ impl Outbox {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-mod tests;

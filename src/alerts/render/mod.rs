@@ -62,8 +62,9 @@ fn utc(at: Timestamp) -> String {
 /// `text` on one line.
 pub(super) fn one_line(text: &str) -> String {
     // U+2028 and U+2029 end lines too, and U+202E and its like turn around what follows.
-    let is_unfit =
-        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_unfit = |c: char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     let text: String = text.chars().map(|c| if is_unfit(c) { ' ' } else { c }).collect();
     text.trim().to_owned()
 }

@@ -90,11 +90,8 @@ fn ntfy(letter: &Letter) -> RequestBody {
     };
     let mut lines = vec![notice.message.clone()];
     lines.extend(notice.steps.iter().enumerate().map(|(index, step)| format!("{}. {}", index + 1, one_line(step))));
-    let headers = vec![
-        ("Title", encoded(&subject(notice))),
-        ("Priority", priority.to_owned()),
-        ("Tags", tag.to_owned()),
-    ];
+    let headers =
+        vec![("Title", encoded(&subject(notice))), ("Priority", priority.to_owned()), ("Tags", tag.to_owned())];
     RequestBody { content_type: "text/plain; charset=utf-8", headers, bytes: lines.join("\n").into_bytes() }
 }
 

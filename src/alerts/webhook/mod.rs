@@ -58,7 +58,9 @@ impl Caller {
         let words = target.words_of(answer);
         match status {
             200..=299 => Ok(words),
-            300..=399 => Err(Undelivered::Rejected(format!("{words}: it leads elsewhere, which is not followed; write the final address"))),
+            300..=399 => Err(Undelivered::Rejected(format!(
+                "{words}: it leads elsewhere, which is not followed; write the final address"
+            ))),
             400..=499 if !matches!(status, 408 | 429) => Err(Undelivered::Rejected(words)),
             // It has too much to do, or is broken: the next letter would fare no better.
             _ => Err(Undelivered::Unreachable(words)),
@@ -77,8 +79,10 @@ impl Caller {
 
 fn agent(within: Duration) -> Agent {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls =
-        TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).unversioned_rustls_crypto_provider(provider).build();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(provider)
+        .build();
     Agent::config_builder()
         .tls_config(tls)
         .timeout_global(Some(within))
@@ -103,7 +107,8 @@ impl Target {
             WebhookUrl::Text(text) => text.clone(),
             WebhookUrl::File(path) => {
                 let read = first_line(path);
-                let (text, _mode) = read.map_err(|error| format!("the address cannot be read from {}: {error}", path.display()))?;
+                let (text, _mode) =
+                    read.map_err(|error| format!("the address cannot be read from {}: {error}", path.display()))?;
                 WebhookUrl::check(&text).map_err(|why| format!("the first line of {} {why}", path.display()))?;
                 text
             }
@@ -127,7 +132,8 @@ impl Target {
     }
 
     fn without_secrets(&self, text: &str) -> String {
-        let user = self.uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map_or("", |(user, _)| user);
+        let user =
+            self.uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map_or("", |(user, _)| user);
         let path = self.uri.path_and_query().map_or("", |path| path.as_str());
         let whole = [path, user].into_iter().map(|part| part.trim_matches('/'));
         let parts = [path, user].into_iter().flat_map(|part| part.split(['/', '?', '&', '=', ':']));
@@ -158,6 +164,3 @@ impl Target {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

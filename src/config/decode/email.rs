@@ -42,7 +42,11 @@ pub(super) fn email(fields: Option<&Fields<'_>>, environment: &Lookup<'_>, probl
         return None;
     };
     if from.is_none() && !reader.is_given("from") {
-        reader.report(host_origin.clone(), "from", "is missing; add from = \"carelog@example.com\", the sender's address");
+        reader.report(
+            host_origin.clone(),
+            "from",
+            "is missing; add from = \"carelog@example.com\", the sender's address",
+        );
     }
     if admins.is_empty() {
         let message = "is empty, so that nobody would be told; add admins = [\"admin@example.com\"]";
@@ -104,7 +108,9 @@ fn login(reader: &mut Reader<'_, '_>, environment: &Lookup<'_>) -> (Option<Strin
             let origin = reader.origin("user");
             reader.report(origin, "password_file", "is missing: user needs a password; name the file that holds it");
         }
-        (Some(_), None) => reader.refuse("password_file", "is empty, and user needs a password; name the file that holds it"),
+        (Some(_), None) => {
+            reader.refuse("password_file", "is empty, and user needs a password; name the file that holds it");
+        }
         (None, Some(MailPassword::File(_))) => reader.refuse("password_file", "means nothing without user; add user"),
         _ => {}
     }
@@ -151,7 +157,9 @@ fn address(text: &str) -> Parsed<String> {
         return Err(format!("'{text}' holds a character that is not ASCII, which many mail servers refuse"));
     }
     let parsed = text.parse::<Address>();
-    parsed.map(|_| text.to_owned()).map_err(|_| format!("'{}' is no mail address, such as admin@example.com", text.escape_debug()))
+    parsed
+        .map(|_| text.to_owned())
+        .map_err(|_| format!("'{}' is no mail address, such as admin@example.com", text.escape_debug()))
 }
 
 /// An empty one is none.
@@ -171,9 +179,11 @@ fn addresses(found: &DeValue<'_>) -> Parsed<Vec<String>> {
 }
 
 fn users(found: &DeValue<'_>) -> Parsed<BTreeMap<String, String>> {
-    let table = found.as_table().ok_or_else(|| wrong_type(found, "a table such as { alice = \"alice@example.com\" }"))?;
+    let table =
+        found.as_table().ok_or_else(|| wrong_type(found, "a table such as { alice = \"alice@example.com\" }"))?;
     let user = |(name, found): (&toml::Spanned<std::borrow::Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
-        let address = value::text(found.get_ref(), address).map_err(|message| format!("{}: {message}", name.get_ref()))?;
+        let address =
+            value::text(found.get_ref(), address).map_err(|message| format!("{}: {message}", name.get_ref()))?;
         Ok((name.get_ref().to_string(), address))
     };
     table.iter().map(user).collect()

@@ -1,8 +1,9 @@
 //! What is spoken up about.
 
+use std::time::Duration;
+
 use carelog_rpc::codec::pages;
 use carelog_rpc::{ErrorCode, Reply};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::backups::{require_reason, too_long};
@@ -14,6 +15,9 @@ use crate::server::access::Caller;
 use crate::server::failure::Failure;
 use crate::server::handler::{Answer, Server};
 use crate::server::wire;
+
+/// How long a test may take: whoever asked waits no longer for an answer ([`carelog_rpc::STALL`]).
+const TEST_WITHIN: Duration = Duration::from_secs(25);
 
 /// More are not shown; what was is in the audit trail.
 const MOST: u32 = 1000;
@@ -41,7 +45,7 @@ impl Server {
         let user = &caller.requester.user;
         let letter = Letter { recipient: String::new(), notice: self.test_notice(user, &settings)?, earlier: None };
         let own_address = settings.email.iter().filter_map(|email| email.users.get(user).cloned());
-        let tried = ways.test(&letter, &own_address.collect::<Vec<_>>(), CancellationToken::new());
+        let tried = ways.test(&letter, &own_address.collect::<Vec<_>>(), TEST_WITHIN);
         let failed = tried.iter().filter(|tried| tried.answer.is_err()).count();
         let entry = Entry::new(parts.clock.now(), caller.actor(), "alerts.test", "")
             .with("delivered", tried.len() - failed)
@@ -62,7 +66,9 @@ impl Server {
             at: parts.clock.now(),
             host: parts.settings.host.clone(),
             title: "A test: notices arrive".to_owned(),
-            message: format!("{user} tries whether notices of CareLog backup arrive. This one did; nothing has happened."),
+            message: format!(
+                "{user} tries whether notices of CareLog backup arrive. This one did; nothing has happened."
+            ),
             facts: Vec::new(),
             steps: Vec::new(),
             contact: settings.alerts.contact.clone(),
