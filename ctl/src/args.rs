@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, backup, completions, delete, download, hold, job, jobs, list, release, restore, show, status, verify,
+    alerts, audit, backup, completions, delete, download, hold, job, jobs, list, release, restore, show, status, verify,
 };
 
 /// Back up, verify and restore a clinic's data through the CareLog backup daemon.
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     /// Look at one job, watch it, or stop it
     #[command(subcommand)]
     Job(job::JobCommand),
+    Alerts(alerts::AlertsArgs),
     Audit(audit::AuditArgs),
     /// Have the daemon read its configuration again
     Reload,

@@ -57,7 +57,8 @@ fn daemon_replying(reply: Reply) -> FakeDaemon {
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
     let commands = "|status|backup|list|show|verify|restore|download|delete|hold|release|jobs|job|job show|job watch|\
-                    job cancel|audit|audit list|audit verify|reload|completions";
+                    job cancel|audit|audit list|audit verify|alerts|\
+                    alerts ack|reload|completions";
     let mut all = String::new();
     for command in commands.split('|') {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
@@ -371,6 +372,73 @@ fn the_status_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn the_status_of_a_bad_day_is_as_it_was() {
+    let status = Status {
+        restore_was_measured: false,
+        problems: vec![
+            Problem {
+                severity: Severity::Critical,
+                what: "the backup store is not there".into(),
+                next: Some("mount the backup disk".into()),
+            },
+            Problem {
+                severity: Severity::Warning,
+                what: "the newest backup of source 'data' is 40 h old; the objective is 24h".into(),
+                next: Some("carelogctl backup".into()),
+            },
+        ],
+        // Ages depend on the moment at which the test runs.
+        protected_since: None,
+        newest_verified: None,
+        kept: vec![],
+        queued: vec![],
+        ..samples::status()
+    };
+    let ran = daemon_replying(Reply::Status(Box::new(status))).run(["status"]);
+    hold_against("status.txt", &ran.stdout);
+}
+
+#[test]
+fn whom_to_call_is_said_only_when_something_is_critical() {
+    let of = |severity| {
+        let problems = vec![Problem { severity, what: "a".into(), next: None }];
+        let daemon = daemon_replying(Reply::Status(Box::new(Status { problems, ..samples::status() })));
+        [&["status"][..], &["status", "--check"]].map(|args| daemon.run(args).stdout.contains("Dr. A. Admin, ext. 17"))
+    };
+    assert_eq!(of(Severity::Warning), [false, false]);
+    assert_eq!(of(Severity::Critical), [true, true]);
+}
+
+#[test]
+fn alerts_are_listed_with_who_knows_and_what_to_do() {
+    let over = Alert { resolved_at: Some(Time(1_761_753_000_000)), key: "low_disk/store".into(), ..samples::alert() };
+    let items = vec![samples::alert(), over];
+    let daemon = daemon_replying(Reply::Alerts(Page { items, more: false }));
+    let ran = daemon.run(["alerts", "--all"]);
+    assert_eq!(daemon.requests.recv().expect("asked"), Request::Alerts { all: true });
+    for part in ["missing_backup/data", "known to alice: a disk is ordered", "next for missing_backup/data: carelogctl"]
+    {
+        assert!(ran.stdout.contains(part), "{part} in {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("next for low_disk/store"), "it is over: {}", ran.stdout);
+    assert_eq!(daemon.run(["alerts", "--json"]).document()["alerts"][1]["key"], "low_disk/store");
+    let none = daemon_replying(Reply::Alerts(Page { items: vec![], more: false }));
+    assert_eq!(none.run(["alerts"]).stdout, "no alerts\n");
+}
+
+#[test]
+fn an_alert_is_acknowledged_with_a_reason_and_shown() {
+    let daemon = daemon_replying(Reply::Alert(Box::new(samples::alert())));
+    assert_eq!(daemon.run(["alerts", "ack", "missing_backup/data"]).code, Some(2), "why is asked for");
+    let ran = daemon.run(["alerts", "ack", "missing_backup/data", "-m", "a disk is ordered"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("alice: a disk is ordered"), "{}", ran.stdout);
+    let asked =
+        Request::AcknowledgeAlert { id: "missing_backup/data".to_owned(), description: "a disk is ordered".to_owned() };
+    assert_eq!(daemon.requests.recv().expect("asked"), asked);
+}
+
+#[test]
 fn a_check_is_one_line_with_performance_data_and_the_code_of_a_plugin() {
     let unprotected = Status { verdict: Verdict::Unprotected, problems: vec![], ..samples::status() };
     let protected = Status { verdict: Verdict::Protected, problems: vec![], ..samples::status() };
@@ -396,6 +464,15 @@ fn a_daemon_that_does_not_run_is_told_with_the_status_that_it_left() {
 
     let document = serde_json::to_string(&Document::new(Document::STATUS, samples::status())).expect("prints");
     fs::write(dir.path().join("status.json"), document).expect("written");
+    let checked = run(&["status", "--check"]);
+    assert_eq!(checked.code, Some(2));
+    let told = "CARELOG CRITICAL - carelogd does not run; it wrote its status ";
+    assert!(checked.stdout.starts_with(told) && checked.stdout.lines().count() == 1, "{}", checked.stdout);
+    assert!(
+        checked.stdout.contains("at risk (WARNING); call Dr. A. Admin, ext. 17 | 'data_age'="),
+        "{}",
+        checked.stdout
+    );
     let with = run(&["status"]);
     assert_eq!(with.code, Some(6));
     assert!(

@@ -52,8 +52,8 @@ pub use schedule::{DueTime, Pause, Schedule};
 pub use status::{BackupPoint, DaemonStatus, KeptData, NoticesStatus, Problem, SourceStatus, Status, StoreStatus};
 pub use value::{Octets, Time};
 pub use words::{
-    BackupState, Class, DownloadFormat, ErrorCode, EventKind, JobKind, JobState, Mode, RestoreMethod, Scope, Severity, SourceKind,
-    Verdict, VerifyResult,
+    BackupState, Class, DownloadFormat, ErrorCode, EventKind, JobKind, JobState, Mode, RestoreMethod, Scope, Severity,
+    SourceKind, Verdict, VerifyResult,
 };
 
 /// Number of the protocol that this code speaks. Raised by every change that an older peer would misread.

@@ -14,8 +14,10 @@ pub(super) fn addressed(
 ) -> Result<Vec<NewNotice>, serde_json::Error> {
     let text = serde_json::to_string(notice)?;
     let to = |channel, recipient: &str| NewNotice { channel, recipient: recipient.to_owned(), notice: text.clone() };
-    let mut notices: Vec<NewNotice> =
-        mail_addresses(settings, notice.event, asked_by).into_iter().map(|to_whom| to(ChannelKind::Email, to_whom)).collect();
+    let mut notices: Vec<NewNotice> = mail_addresses(settings, notice.event, asked_by)
+        .into_iter()
+        .map(|to_whom| to(ChannelKind::Email, to_whom))
+        .collect();
     let hooks = settings.webhooks.iter().filter(|webhook| webhook.on.contains(&notice.event));
     notices.extend(hooks.map(|webhook| to(ChannelKind::Webhook, &webhook.name)));
     Ok(notices)

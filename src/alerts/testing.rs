@@ -33,7 +33,9 @@ pub(super) fn settings() -> AlertSettings {
             from_name: text("CareLog"),
             admins: vec![text("admin@example.com")],
             ca_file: None,
-            users: [("alice", "alice@example.com"), ("root", "Admin@example.com")].map(|(a, b)| (text(a), text(b))).into(),
+            users: [("alice", "alice@example.com"), ("root", "Admin@example.com")]
+                .map(|(a, b)| (text(a), text(b)))
+                .into(),
             notify_after_restore: vec![text("desk@example.com"), text("admin@example.com")],
         }),
         webhooks: vec![Webhook {

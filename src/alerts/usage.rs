@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn the_rate_of_the_last_weeks_says_when() {
-        let growing: Vec<(i64, u64)> = (-9..=0).map(|day| (day, u64::try_from(1000 + 10 * (day + 9)).unwrap())).collect();
+        let growing: Vec<(i64, u64)> =
+            (-9..=0).map(|day| (day, u64::try_from(1000 + 10 * (day + 9)).unwrap())).collect();
         assert_eq!(days_until_full(&growing, 1000), Some(100));
         assert_eq!(days_until_full(&growing, 0), Some(0));
         assert_eq!(days_until_full(&growing[..2], 1000), None, "two days tell nothing");
@@ -51,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_day_on_which_much_expired_does_not_turn_the_rate() {
-        let mut days: Vec<(i64, u64)> = (-20..=0).map(|day| (day, u64::try_from(10_000 + 100 * (day + 20)).unwrap())).collect();
+        let mut days: Vec<(i64, u64)> =
+            (-20..=0).map(|day| (day, u64::try_from(10_000 + 100 * (day + 20)).unwrap())).collect();
         days[10].1 -= 500;
         let until = days_until_full(&days, 10_000).unwrap();
         assert!((95..=105).contains(&until), "{until}");

@@ -128,9 +128,7 @@ impl AlertWatch {
                     Some(notice) => addressed(settings, notice, Some(&job.requested_by))?,
                     None => Vec::new(),
                 };
-                crate::failpoint::pass("alerts.before_tell").map_err(CatalogError::Injected)?;
                 parts.catalog.tell(job.id, &notices, parts.clock.now())?;
-                crate::failpoint::pass("alerts.after_tell").map_err(CatalogError::Injected)?;
                 has_notices |= !notices.is_empty();
             }
         }
@@ -194,7 +192,12 @@ impl AlertWatch {
                 at: now,
                 host: parts.settings.host.clone(),
                 title: title(*occasion, worst, group.len()),
-                message: group.iter().take(NAMED).map(|(_, alert)| sentence(&alert.message)).collect::<Vec<_>>().join(" "),
+                message: group
+                    .iter()
+                    .take(NAMED)
+                    .map(|(_, alert)| sentence(&alert.message))
+                    .collect::<Vec<_>>()
+                    .join(" "),
                 facts: facts(&group),
                 steps,
                 contact: settings.alerts.contact.clone(),
@@ -248,7 +251,8 @@ impl Memory {
     /// The alerts whose condition is gone, and for long enough.
     fn over(&mut self, found: &[Condition], firing: &[AlertRecord], state: &State) -> Vec<AlertId> {
         let lasts = |alert: &AlertRecord| found.iter().any(|found| found.key == alert.key && found.event.is_some());
-        let gone: Vec<&AlertRecord> = firing.iter().filter(|alert| !lasts(alert) && can_be_seen(alert, state)).collect();
+        let gone: Vec<&AlertRecord> =
+            firing.iter().filter(|alert| !lasts(alert) && can_be_seen(alert, state)).collect();
         self.gone_since.retain(|id, _| gone.iter().any(|alert| alert.id == *id));
         let is_over = |alert: &&AlertRecord| {
             let since = *self.gone_since.entry(alert.id).or_insert(state.now);

@@ -63,7 +63,7 @@ mod tests {
         let (catalog, _dir) = samples::catalog();
         let source = |name: &str, kind| (SourceName::new(name).unwrap(), kind);
         let sources = [source("data", SourceKind::Json), source("studies", SourceKind::Files)];
-        let history = [of_studies(4, 10), of_studies(3, 100), of_studies(2, 100), of_studies(1, 100)];
+        let history = [of_studies(4, 100), of_studies(3, 900), of_studies(2, 1000), of_studies(1, 1000)];
         let found = catalog.fallen_sources(&sources, &history).unwrap();
         assert_eq!(found.keys().map(SourceName::as_str).collect::<Vec<_>>(), ["studies"]);
         let of_another_kind = [source("studies", SourceKind::Postgres)];
@@ -86,10 +86,10 @@ mod tests {
         catalog.acknowledge_alert(alert.id, &why, &actor()).unwrap();
         assert_eq!(catalog.fallen_sources(&sources, &history).unwrap(), BTreeMap::new());
         catalog.apply_alerts(&[AlertChange::Resolve { id: alert.id, at: time(7) }], &[], time(7)).unwrap();
-        let small = [&history[..], &[of_studies(8, 10)]].concat();
+        let small = [&history[..], &[of_studies(8, 90)]].concat();
         assert_eq!(catalog.fallen_sources(&sources, &small).unwrap(), BTreeMap::new(), "also when it is over");
         let mut large = history.to_vec();
-        large.extend([of_studies(8, 50), of_studies(9, 4)]);
+        large.extend([of_studies(8, 100), of_studies(9, 40)]);
         assert_eq!(catalog.fallen_sources(&sources, &large).unwrap().len(), 1, "a further fall is another one");
     }
 }

@@ -172,7 +172,8 @@ impl Catalog {
             FROM outbox WHERE state = 'waiting' OR (state = 'given_up' AND ended_at_ms >= ?1)";
         let last_error = "SELECT last_error FROM outbox WHERE last_error IS NOT NULL
             AND (state = 'waiting' OR (state = 'given_up' AND ended_at_ms >= ?1)) ORDER BY seq DESC LIMIT 1";
-        let unreachable = "SELECT count(DISTINCT lost.channel || ' ' || lost.recipient) AS unreachable FROM outbox AS lost
+        let unreachable =
+            "SELECT count(DISTINCT lost.channel || ' ' || lost.recipient) AS unreachable FROM outbox AS lost
             WHERE lost.state = 'given_up' AND lost.ended_at_ms >= ?1 AND NOT EXISTS (
                 SELECT 1 FROM outbox AS sent WHERE sent.state = 'sent' AND sent.channel = lost.channel
                 AND sent.recipient = lost.recipient AND sent.ended_at_ms >= lost.ended_at_ms)";

@@ -22,12 +22,7 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(
-        config: Config,
-        jobs: Arc<Jobs>,
-        policy: Arc<RwLock<Policy>>,
-        alerts: Arc<AlertWatch>,
-    ) -> Self {
+    pub(super) fn new(config: Config, jobs: Arc<Jobs>, policy: Arc<RwLock<Policy>>, alerts: Arc<AlertWatch>) -> Self {
         Self { current: Mutex::new(config), jobs, policy, alerts }
     }
 

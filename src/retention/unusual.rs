@@ -70,12 +70,8 @@ pub fn fallen(backups: &[Measured], accepted: Option<Timestamp>) -> Option<Falle
 
 /// The worst fall of `backup` against the median of `usual`.
 fn compared(usual: &[&Measured], backup: &Measured) -> Option<(String, u64, u64)> {
-    let size = (
-        "its size".to_owned(),
-        median(usual.iter().map(|usual| usual.size_bytes)),
-        backup.size_bytes,
-        SMALLEST_SIZE,
-    );
+    let size =
+        ("its size".to_owned(), median(usual.iter().map(|usual| usual.size_bytes)), backup.size_bytes, SMALLEST_SIZE);
     let names: std::collections::BTreeSet<&String> = usual.iter().flat_map(|usual| usual.counts.keys()).collect();
     let counts = names.into_iter().map(|name| {
         let of = |measured: &Measured| measured.counts.get(name).copied().unwrap_or(0);

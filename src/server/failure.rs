@@ -60,9 +60,11 @@ impl From<FindError> for Failure {
             FindError::NotFound { noun: "job", .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl jobs --all` shows every job")
             }
-            FindError::NotFound { noun: "alert", .. } => {
-                Self::new(Code::NotFound, error.to_string(), "`carelogctl alerts` shows those that fire, with their keys")
-            }
+            FindError::NotFound { noun: "alert", .. } => Self::new(
+                Code::NotFound,
+                error.to_string(),
+                "`carelogctl alerts` shows those that fire, with their keys",
+            ),
             FindError::NotFound { .. } | FindError::NoneBefore { .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl list --all` shows every backup")
             }

@@ -56,12 +56,13 @@ impl Scenario {
 
     /// How often it passes [`COMMIT`].
     ///
-    /// A start: interrupted jobs, a claim by each lane; the first one also the id of the store and the rebuild. A job:
-    /// its row, a claim by each lane, its end, the next claim. A removal forgets.
+    /// A start: interrupted jobs, a claim by each lane; the first one also the id of the store, the rebuild, the sources
+    /// and what the archives take. A job: its row, a claim by each lane, its end, the next claim, and that it was told of.
+    /// A removal forgets.
     const fn commits(self) -> usize {
         match self {
-            Self::Backup => 5 + 5,
-            Self::Delete | Self::Retain => 3 + 5 + 1,
+            Self::Backup => 7 + 6,
+            Self::Delete | Self::Retain => 3 + 6 + 1,
         }
     }
 

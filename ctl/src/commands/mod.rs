@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, its request, and what it shows.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod completions;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<ExitCode,
         Command::Release(args) => release::run(args, session).await.map(done),
         Command::Jobs(args) => jobs::run(args, session).await.map(done),
         Command::Job(command) => job::run(command, session).await,
+        Command::Alerts(args) => alerts::run(args, session).await.map(done),
         Command::Audit(args) => audit::run(args, session).await.map(done),
         Command::Reload => reload::run(session).await.map(done),
         Command::Completions(args) => completions::run(&args).map(done),

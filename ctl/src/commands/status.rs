@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::exit::{Check, Exit};
 use crate::failure::Failure;
-use crate::output::status::{check, check_line, page};
+use crate::output::status::{check, check_line, check_of_file, page};
 use crate::output::text::age;
 use crate::session::Session;
 
@@ -28,6 +28,10 @@ pub(crate) async fn run(args: StatusArgs, session: &Session) -> Result<ExitCode,
     if args.check {
         let (check, line) = match &answer {
             Ok(status) => check(status),
+            Err(failure) if failure.exit == Exit::Unreachable => match read_file(&session.status_file()) {
+                Ok(status) => check_of_file(&status, &session.output.look),
+                Err(_) => unanswered(failure),
+            },
             Err(failure) => unanswered(failure),
         };
         session.output.text(&line)?;

@@ -1,5 +1,6 @@
 //! How results look: tables for people, documents for scripts. One file per noun; nothing here talks to the daemon.
 
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod job;

@@ -9,9 +9,9 @@ use crate::output::text::{age, clean, count, size, span};
 
 /// Am I protected? since when? how fast can I be back? what is wrong, and the next command for it.
 pub(crate) fn page(status: &Status, look: &Look) -> String {
-    let mut lines = vec![verdict(status, look)];
-    if let Some(seconds) = status.restore_estimate_seconds {
-        lines.push(format!("a restore of everything takes about {}", span(seconds)));
+    let mut lines = vec![verdict(status, look), restore_time(status)];
+    if is_critical(status) && !status.contact.is_empty() {
+        lines.push(toned_line(&format!("call {}", status.contact), Tone::Bad, look));
     }
     lines.extend([String::new(), sources(status, look), String::new(), look.fields(facts(status, look))]);
     if !status.problems.is_empty() {
@@ -33,9 +33,56 @@ fn verdict(status: &Status, look: &Look) -> String {
     toned_line(&text, tone, look)
 }
 
+fn restore_time(status: &Status) -> String {
+    let objective = span(status.rto_seconds);
+    match (status.restore_estimate_seconds, status.restore_was_measured) {
+        (Some(seconds), true) => {
+            format!("a restore of everything takes about {} (measured); the objective is {objective}", span(seconds))
+        }
+        (Some(seconds), false) => {
+            format!("a restore of everything takes about {} (estimated); the objective is {objective}", span(seconds))
+        }
+        (None, _) => format!(
+            "how long a restore takes is not known before the first (carelogctl restore latest --to DIR measures); \
+             the objective is {objective}"
+        ),
+    }
+}
+
+/// Whether somebody should be called.
+fn is_critical(status: &Status) -> bool {
+    status.verdict == Verdict::Unprotected
+        || status.problems.iter().any(|problem| problem.severity == Severity::Critical)
+}
+
+fn alerts(status: &Status) -> String {
+    let known = status.alerts.iter().filter(|alert| alert.acknowledged.is_some()).count();
+    match (status.alerts.len(), known) {
+        (0, _) => "none".to_owned(),
+        (firing, 0) => format!("{}: carelogctl alerts", count(firing as u64, "alert")),
+        (firing, known) => {
+            format!("{}, {known} of them acknowledged: carelogctl alerts", count(firing as u64, "alert"))
+        }
+    }
+}
+
+/// Nothing as long as every notice arrives.
+fn notices(status: &Status) -> Option<String> {
+    let notices = &status.notices;
+    if notices.waiting == 0 && notices.given_up == 0 {
+        return None;
+    }
+    let given_up = match notices.given_up {
+        0 => String::new(),
+        number => format!(", {number} given up within a week"),
+    };
+    let error = notices.last_error.as_ref().map(|error| format!("; the last answer was: {error}")).unwrap_or_default();
+    Some(format!("{} on the way{given_up}{error}", notices.waiting))
+}
+
 fn sources(status: &Status, look: &Look) -> String {
     look.table(
-        &["SOURCE", "KIND", "NEWEST BACKUP", "AGE", "LIMIT", "VERIFIED"],
+        &["SOURCE", "KIND", "NEWEST BACKUP", "AGE", "LIMIT", "VERIFIED", "NEXT"],
         status.sources.iter().map(|source| {
             vec![
                 cell(&source.name),
@@ -44,6 +91,7 @@ fn sources(status: &Status, look: &Look) -> String {
                 toned(source.age_seconds.map_or_else(|| "never".to_owned(), span), source_tone(source)),
                 optional(source.rpo_seconds.map(span)),
                 optional(source.newest_verified.as_ref().map(|point| age(point.created_at, look.now))),
+                optional(source.next_backup_at.map(|at| look.at(at))),
             ]
         }),
     )
@@ -59,8 +107,9 @@ const fn source_tone(source: &SourceStatus) -> Tone {
 
 fn facts(status: &Status, look: &Look) -> Vec<(&'static str, String)> {
     let store = &status.store;
+    let full = store.days_until_full.map(|days| format!(", full in {}", count(days, "day"))).unwrap_or_default();
     let free = match (store.free_bytes, store.total_bytes) {
-        (Some(free), Some(total)) => format!("{} of {} free", size(free), size(total)),
+        (Some(free), Some(total)) => format!("{} of {} free{full}", size(free), size(total)),
         _ => "its free space is unknown".to_owned(),
     };
     let backups = count(store.backups, "backup");
@@ -72,6 +121,8 @@ fn facts(status: &Status, look: &Look) -> Vec<(&'static str, String)> {
             status.newest_verified.as_ref().map_or_else(|| "none yet".to_owned(), |point| self::point(point, look)),
         ),
     ];
+    facts.push(("alerts", alerts(status)));
+    facts.extend(notices(status).map(|notices| ("notices", notices)));
     facts.extend(status.kept.iter().map(|kept| ("kept", self::kept(kept, look))));
     facts.extend(status.running.iter().map(|job| ("running", running(job))));
     if !status.queued.is_empty() {
@@ -117,18 +168,32 @@ fn problem(problem: &Problem, look: &Look) -> String {
 
 /// The line of a monitoring plugin, with performance data, and its exit code.
 pub(crate) fn check(status: &Status) -> (Check, String) {
-    let critical = status.problems.iter().any(|problem| problem.severity == Severity::Critical);
     let warning = status.problems.iter().any(|problem| problem.severity == Severity::Warning);
     let check = match status.verdict {
-        Verdict::Unprotected => Check::Critical,
-        _ if critical => Check::Critical,
-        Verdict::AtRisk => Check::Warning,
+        _ if is_critical(status) => Check::Critical,
+        Verdict::Unprotected | Verdict::AtRisk => Check::Warning,
         Verdict::Protected if warning => Check::Warning,
         Verdict::Protected => Check::Ok,
     };
     let worst = status.problems.iter().find(|problem| problem.severity != Severity::Notice);
     let what = worst.map_or_else(|| status.verdict.as_str().replace('_', " "), |problem| problem.what.clone());
-    (check, check_line(check, &what, &performance(status)))
+    let call = if check == Check::Critical && !status.contact.is_empty() {
+        format!("; call {}", status.contact)
+    } else {
+        String::new()
+    };
+    (check, check_line(check, &format!("{what}{call}"), &performance(status)))
+}
+
+/// The same of what a daemon that does not run any more wrote: nothing is backed up until it runs again, however well
+/// everything was.
+pub(crate) fn check_of_file(status: &Status, look: &Look) -> (Check, String) {
+    let (was, _) = check(status);
+    let written = age(status.generated_at, look.now);
+    let call = if status.contact.is_empty() { String::new() } else { format!("; call {}", status.contact) };
+    let verdict = status.verdict.as_str().replace('_', " ");
+    let what = format!("carelogd does not run; it wrote its status {written}: {verdict} ({}){call}", was.as_str());
+    (Check::Critical, check_line(Check::Critical, &what, &performance(status)))
 }
 
 /// `CARELOG OK - protected | …`. A `|` would end the text too early.

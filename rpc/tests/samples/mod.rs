@@ -61,6 +61,8 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::AuditList(ListAudit { since: None, user: Some("alice".into()), limit: Some(100) }),
         Request::AuditVerify,
         Request::JobReport { id: backup() },
+        Request::Alerts { all: true },
+        Request::AcknowledgeAlert { id: alert().key, description: "a disk is ordered".into() },
     ]
 }
 
@@ -102,6 +104,8 @@ pub(crate) fn replies() -> Vec<Reply> {
             problem: Some("its hash differs".into()),
         }),
         Reply::JobReport(Box::new(report())),
+        Reply::Alerts(Page { items: vec![alert()], more: false }),
+        Reply::Alert(Box::new(alert())),
     ]
 }
 
@@ -311,6 +315,25 @@ fn audit_record() -> AuditRecord {
     }
 }
 
+pub(crate) fn alert() -> Alert {
+    Alert {
+        id: "0199f3a0-0000-7000-8000-000000000005".into(),
+        key: "missing_backup/data".into(),
+        event: EventKind::MissingBackup,
+        severity: Severity::Warning,
+        message: "the newest backup of source 'data' is 40 h old; the objective is 24h".into(),
+        next: Some("carelogctl backup".into()),
+        fired_at: Time(1_761_748_200_000),
+        reminded_at: Some(Time(1_761_751_800_000)),
+        resolved_at: None,
+        acknowledged: Some(Acknowledgement {
+            who: "alice".into(),
+            at: Time(1_761_752_000_000),
+            why: "a disk is ordered".into(),
+        }),
+    }
+}
+
 pub(crate) fn status() -> Status {
     let point = BackupPoint { id: backup().id, filename: backup().filename, created_at: backup().created_at };
     Status {
@@ -318,6 +341,11 @@ pub(crate) fn status() -> Status {
         generated_at: Time(1_761_755_400_000),
         protected_since: Some(Time(1_761_748_200_000)),
         restore_estimate_seconds: Some(300),
+        rto_seconds: 3600,
+        restore_was_measured: true,
+        alerts: vec![alert()],
+        notices: NoticesStatus { waiting: 2, given_up: 0, last_error: Some("451 try again".into()) },
+        contact: "Dr. A. Admin, ext. 17".into(),
         problems: vec![Problem {
             severity: Severity::Warning,
             what: "the store lies on the device of data".into(),
@@ -330,6 +358,9 @@ pub(crate) fn status() -> Status {
             age_seconds: Some(7200),
             rpo_seconds: Some(86_400),
             newest_verified: None,
+            next_backup_at: Some(Time(1_761_782_400_000)),
+            restore_estimate_seconds: Some(20),
+            rto_seconds: 3600,
         }],
         newest_verified: Some(point),
         store: StoreStatus {
@@ -339,6 +370,7 @@ pub(crate) fn status() -> Status {
             total_bytes: Some(1 << 40),
             backups: 12,
             bytes: 18_000_000_000,
+            days_until_full: Some(143),
         },
         kept: vec![KeptData {
             job_id: job().id,

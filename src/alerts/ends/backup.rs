@@ -9,7 +9,8 @@ use crate::model::{ErrorCode, EventKind, Severity};
 
 pub(super) fn done(parts: &Parts, job: &Job) -> End {
     // It may have been removed by now.
-    let record = job.outcome.as_ref().and_then(|outcome| outcome.backup_id).and_then(|id| parts.catalog.backup(id).ok());
+    let record =
+        job.outcome.as_ref().and_then(|outcome| outcome.backup_id).and_then(|id| parts.catalog.backup(id).ok());
     let name = record.as_ref().map_or_else(|| "a backup".to_owned(), |record| record.filename.clone());
     let mut steps = Vec::new();
     let (severity, with) = match warnings(job) {
@@ -29,7 +30,7 @@ pub(super) fn done(parts: &Parts, job: &Job) -> End {
     }
 }
 
-fn details(record: &BackupRecord) -> Vec<Fact> {
+pub(super) fn details(record: &BackupRecord) -> Vec<Fact> {
     let mut facts = vec![
         fact("File", &record.filename),
         fact("Kind", format!("{} of scope {}", record.mode, record.scope)),

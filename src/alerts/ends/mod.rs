@@ -73,7 +73,8 @@ fn fact(label: &str, value: impl Into<String>) -> Fact {
 
 fn facts_of_every_job(job: &Job) -> Vec<Fact> {
     let who = &job.requested_by;
-    let asked_by = who.on_behalf_of.as_ref().map_or_else(|| who.user.clone(), |person| format!("{person} ({})", who.user));
+    let asked_by =
+        who.on_behalf_of.as_ref().map_or_else(|| who.user.clone(), |person| format!("{person} ({})", who.user));
     let mut facts = Vec::new();
     if let (Some(from), Some(to)) = (job.started_at, job.finished_at) {
         facts.push(fact("Duration", span(Duration::try_from(to.duration_since(from)).unwrap_or_default())));

@@ -35,7 +35,8 @@ fn check_list(job: &Job) -> Vec<String> {
     steps.extend([
         "log in to the application and open a few records and studies, the newest among them".to_owned(),
         format!("carelogctl job show {id} --report compares how much there was before and after"),
-        "tell those who work with it from which moment the data is, so that they enter what came later again".to_owned(),
+        "tell those who work with it from which moment the data is, so that they enter what came later again"
+            .to_owned(),
         format!("if it was a mistake: carelogctl restore --undo {id}"),
         "when all is well: carelogctl backup".to_owned(),
     ]);
@@ -46,7 +47,9 @@ pub(super) fn failed(parts: &Parts, job: &Job) -> End {
     let is_unsettled = parts.restores.troubles().iter().any(|trouble| trouble.job == job.id);
     let is_live = job.spec.replaces_live_data();
     let (severity, became) = match (is_live, is_unsettled) {
-        (true, true) => (Severity::Critical, "It could not be taken back wholly: live data or the application is not settled."),
+        (true, true) => {
+            (Severity::Critical, "It could not be taken back wholly: live data or the application is not settled.")
+        }
         (true, false) => (Severity::Warning, "Live data is what it was before."),
         (false, _) => (Severity::Warning, "Live data was not touched; what was written out is not complete."),
     };

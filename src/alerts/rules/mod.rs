@@ -3,8 +3,8 @@
 //! There is one list: the status shows all of it, and what has an event is an alert as long as it lasts.
 
 mod backups;
-mod ended;
 mod disk;
+mod ended;
 mod notices;
 mod objectives;
 mod running;

@@ -8,8 +8,12 @@ use crate::model::{EventKind, Severity};
 /// The latest time that a schedule was due, it did not run.
 pub(super) fn skipped(state: &State) -> Vec<Condition> {
     let condition = |skipped: &SkippedRun| {
-        let message =
-            format!("schedule '{}' did not run when it was due at {}: {}", skipped.schedule, at(skipped.at), skipped.why);
+        let message = format!(
+            "schedule '{}' did not run when it was due at {}: {}",
+            skipped.schedule,
+            at(skipped.at),
+            skipped.why
+        );
         let key = format!("schedule_skipped/{}", skipped.schedule);
         let next = format!("carelogctl schedule run {}", skipped.schedule);
         Condition::alert(key, EventKind::ScheduleSkipped, Severity::Warning, message, &next)

@@ -37,8 +37,7 @@ fn missing_of(state: &State, source: &SourceState) -> Option<Condition> {
     let age = since(newest.created_at, state.now);
     let passed = [(source.rpo, "the objective is"), (missing_after, "the most that is allowed is")];
     let (passed, is) = passed.into_iter().find(|(limit, _)| age > *limit)?;
-    let message =
-        format!("the newest backup of source '{}' is {} old; {is} {}", source.name, span(age), limit(passed));
+    let message = format!("the newest backup of source '{}' is {} old; {is} {}", source.name, span(age), limit(passed));
     condition(age > missing_after, Severity::Warning, message, "carelogctl backup")
 }
 

@@ -31,7 +31,9 @@ pub(super) fn alerts(reader: &mut Reader<'_, '_>) -> Alerts {
 /// It stands in subjects of mails and in one line of the status.
 fn contact(text: &str) -> Parsed<String> {
     if text.chars().any(char::is_control) || text.len() > LONGEST_CONTACT {
-        return Err(format!("has to be one line of at most {LONGEST_CONTACT} bytes, such as \"Dr. A. Admin, ext. 17\""));
+        return Err(format!(
+            "has to be one line of at most {LONGEST_CONTACT} bytes, such as \"Dr. A. Admin, ext. 17\""
+        ));
     }
     Ok(text.trim().to_owned())
 }
