@@ -41,8 +41,8 @@ pub struct Outbox {
 struct Memory {
     /// When the letters of the last minute went out.
     sent: VecDeque<Timestamp>,
-    /// The ways that were closed when they were last tried.
-    closed: BTreeSet<Way>,
+    /// The ways that were open when they were last tried.
+    open: BTreeSet<Way>,
     /// Rows that the other side took and that the catalog could not be told of.
     taken: BTreeSet<i64>,
 }
@@ -92,9 +92,9 @@ impl Outbox {
         if now_due.is_empty() {
             return Ok(());
         }
-        let was_closed = self.memory().closed.contains(way);
+        let was_open = self.memory().open.contains(way);
         let is_open = self.send(way, &now_due, &later, channels)?;
-        if is_open && was_closed {
+        if is_open && !was_open {
             // What waited only because the way was closed need not wait any longer.
             self.send(way, &later, &[], channels)?;
         }
@@ -111,7 +111,7 @@ impl Outbox {
             let Some(unit) = units.get(index) else { return };
             if !matches!(answer, Err(Undelivered::Unreachable(_) | Undelivered::Gone)) {
                 self.memory().sent.push_back(self.clock.now());
-                self.memory().closed.remove(way);
+                self.memory().open.insert(way.clone());
                 is_open = true;
             }
             let done = match answer {
@@ -172,7 +172,7 @@ impl Outbox {
         let attempts = tried.iter().map(Unit::attempts).max().unwrap_or_default();
         let wait = wait_after(attempts, tried.first().map_or(0, |unit| unit.newest.seq));
         tracing::warn!(channel = %way, "{} notices wait: {why}", tried.len() + later.len());
-        self.memory().closed.insert(way.clone());
+        self.memory().open.remove(way);
         let again = now.saturating_add(wait).unwrap_or(now);
         let before_then = later.iter().filter(|unit| unit.newest.next_attempt_at <= again);
         tried.iter().chain(before_then).flat_map(Unit::rows).try_for_each(|row| self.failed(row, why, now, wait))
