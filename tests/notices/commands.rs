@@ -142,3 +142,56 @@ fn a_heartbeat_is_heard_while_all_is_well_and_a_reload_brings_another() {
     wait_until("a heartbeat", || sink.received().iter().any(|request| request.line == format!("GET /{TOKEN}")));
     assert!(!world.log().contains(TOKEN));
 }
+
+/// How often each letter was taken by the server, by its Message-ID.
+#[cfg(feature = "failpoints")]
+fn counts(server: &SmtpServer) -> Vec<usize> {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for mail in server.mails() {
+        *counts.entry(mail.header("Message-ID").unwrap()).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort_unstable();
+    counts
+}
+
+#[cfg(feature = "failpoints")]
+fn wait_for_an_empty_outbox(world: &World) {
+    wait_until("an empty outbox", || world.ctl(&["status", "--json"]).json()["notices"]["waiting"] == 0);
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_daemon_killed_between_the_answer_and_its_note_sends_that_mail_a_second_time_and_no_other() {
+    let Some(server) = SmtpServer::start(Security::StartTls) else { return };
+    let world = World::new();
+    add(&world, &email(&server));
+    let mut daemon = world.start_with(&[("CARELOG_FAIL", "outbox.taken=kill")]);
+    // The client may be answered or not, as the daemon is killed soon after.
+    world.ctl(&["backup"]);
+    daemon.wait();
+    drop(daemon);
+    assert_eq!(counts(&server), [1]);
+    let _daemon = world.start();
+    world.ctl(&["backup"]).expect_code(0);
+    wait_for_an_empty_outbox(&world);
+    let counts = counts(&server);
+    let (last, others) = counts.split_last().unwrap();
+    assert_eq!(*last, 2, "the one that was taken and not noted");
+    assert!(others.len() >= 3 && others.iter().all(|count| *count == 1), "{counts:?}");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn what_was_taken_and_could_not_be_noted_is_not_sent_again() {
+    let Some(server) = SmtpServer::start(Security::StartTls) else { return };
+    let world = World::new();
+    add(&world, &email(&server));
+    let _daemon = world.start_with(&[("CARELOG_FAIL", "outbox.taken=error")]);
+    world.ctl(&["backup"]).expect_code(0);
+    wait_until("the error", || world.log().contains("the outbox cannot be read or written"));
+    world.ctl(&["backup"]).expect_code(0);
+    wait_for_an_empty_outbox(&world);
+    let counts = counts(&server);
+    assert!(counts.len() >= 4 && counts.iter().all(|count| *count == 1), "{counts:?}");
+}
