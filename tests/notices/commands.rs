@@ -155,8 +155,10 @@ fn counts(server: &SmtpServer) -> Vec<usize> {
     counts
 }
 
+/// Until both admins were told of both backups.
 #[cfg(feature = "failpoints")]
-fn wait_for_an_empty_outbox(world: &World) {
+fn wait_for_all(world: &World, server: &SmtpServer) {
+    wait_until("the mails", || counts(server).len() >= 4);
     wait_until("an empty outbox", || world.ctl(&["status", "--json"]).json()["notices"]["waiting"] == 0);
 }
 
@@ -174,7 +176,7 @@ fn a_daemon_killed_between_the_answer_and_its_note_sends_that_mail_a_second_time
     assert_eq!(counts(&server), [1]);
     let _daemon = world.start();
     world.ctl(&["backup"]).expect_code(0);
-    wait_for_an_empty_outbox(&world);
+    wait_for_all(&world, &server);
     let counts = counts(&server);
     let (last, others) = counts.split_last().unwrap();
     assert_eq!(*last, 2, "the one that was taken and not noted");
@@ -191,7 +193,7 @@ fn what_was_taken_and_could_not_be_noted_is_not_sent_again() {
     world.ctl(&["backup"]).expect_code(0);
     wait_until("the error", || world.log().contains("the outbox cannot be read or written"));
     world.ctl(&["backup"]).expect_code(0);
-    wait_for_an_empty_outbox(&world);
+    wait_for_all(&world, &server);
     let counts = counts(&server);
     assert!(counts.len() >= 4 && counts.iter().all(|count| *count == 1), "{counts:?}");
 }
