@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ways::Ways;
+use super::ways::Delivery;
 use crate::clock::Clock;
 
 /// What the rules found counts for this long. They look each minute.
@@ -45,9 +45,9 @@ impl Heartbeats {
 
     /// Calls every heartbeat that is due, if all is well; when it wants to be called next, or `None` when there is no
     /// heartbeat. Blocks for as long as the servers take.
-    pub fn beat_due(&self, ways: &Ways, wellbeing: Option<Wellbeing>) -> Option<Timestamp> {
+    pub fn beat_due(&self, delivery: &Delivery<'_>, wellbeing: Option<Wellbeing>) -> Option<Timestamp> {
         let mut next: Option<Timestamp> = None;
-        for caller in ways.heartbeats() {
+        for caller in delivery.heartbeats() {
             let webhook = caller.webhook();
             let every = SignedDuration::try_from(webhook.heartbeat?).unwrap_or(SignedDuration::MAX);
             let now = self.clock.now();
@@ -59,7 +59,7 @@ impl Heartbeats {
             if is_due {
                 again = now.saturating_add(every).unwrap_or(Timestamp::MAX);
                 if wellbeing.is_some_and(|wellbeing| wellbeing.is_well_at(now)) {
-                    if let Err(why) = caller.beat() {
+                    if let Err(why) = delivery.beat(caller) {
                         tracing::warn!("the heartbeat '{}' was not heard: {why}", webhook.name);
                     }
                     self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(webhook.name.clone(), now);

@@ -88,11 +88,6 @@ impl Ways {
         let of_events = |caller: &&Caller| caller.webhook().heartbeat.is_none();
         self.callers.values().filter(of_events).map(|caller| caller.webhook().name.as_str())
     }
-
-    /// The callers of heartbeats.
-    pub(super) fn heartbeats(&self) -> impl Iterator<Item = &Caller> {
-        self.callers.values().filter(|caller| caller.webhook().heartbeat.is_some())
-    }
 }
 
 /// The ways, for as long as nobody asks to stop.
@@ -110,6 +105,44 @@ impl Delivery<'_> {
     #[must_use]
     pub fn with_timeouts(self, timeouts: MailTimeouts) -> Self {
         Self { timeouts, ..self }
+    }
+
+    /// The callers of heartbeats.
+    pub(super) fn heartbeats(&self) -> impl Iterator<Item = &Caller> {
+        self.ways.callers.values().filter(|caller| caller.webhook().heartbeat.is_some())
+    }
+
+    /// Calls a heartbeat; what the server answered, or why it could not.
+    pub(super) fn beat(&self, caller: &Caller) -> Result<String, String> {
+        let mut answer = Err("the daemon is being stopped".to_owned());
+        let caller = caller.clone();
+        let beaten = self.run(async {
+            let beaten = aside(move || caller.beat()).await;
+            answer = beaten.unwrap_or_else(|| Err("the request was broken off".to_owned()));
+        });
+        beaten.map_err(|error| error.to_string())?;
+        answer
+    }
+
+    /// Runs `work` until it is done, or nobody is to wait for it any longer.
+    fn run(&self, work: impl Future<Output = ()>) -> std::io::Result<()> {
+        // A runtime of its own, so that a name server that never answers holds up nobody else.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let late = async {
+                match self.within {
+                    Some(within) => tokio::time::sleep(within).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = late => {}
+                () = work => {}
+            }
+        });
+        runtime.shutdown_background();
+        Ok(())
     }
 
     /// Every letter with its answer. What is wrong with the way is the answer to all that were not tried for it.
@@ -160,32 +193,16 @@ impl Channels for Delivery<'_> {
         if letters.is_empty() {
             return;
         }
-        // One of its own, so that a name server that never answers holds up nobody else.
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return done(0, Err(Undelivered::Unreachable(format!("it could not be tried: {error}")))),
-        };
-        runtime.block_on(async {
-            let delivered = async {
-                match (way, &self.ways.mailer) {
-                    (Way::Mail, Some(mailer)) => mailer.deliver(letters, self.timeouts, done).await,
-                    (Way::Mail, None) => done(0, Err(Undelivered::Gone)),
-                    (Way::Webhook(name), _) => self.deliver_by_webhook(name, letters, done).await,
-                }
-            };
-            let late = async {
-                match self.within {
-                    Some(within) => tokio::time::sleep(within).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = late => {}
-                () = delivered => {}
+        let tried = self.run(async {
+            match (way, &self.ways.mailer) {
+                (Way::Mail, Some(mailer)) => mailer.deliver(letters, self.timeouts, done).await,
+                (Way::Mail, None) => done(0, Err(Undelivered::Gone)),
+                (Way::Webhook(name), _) => self.deliver_by_webhook(name, letters, done).await,
             }
         });
-        runtime.shutdown_background();
+        if let Err(error) = tried {
+            done(0, Err(Undelivered::Unreachable(format!("it could not be tried: {error}"))));
+        }
     }
 }
 

@@ -41,14 +41,15 @@ impl Post {
     /// nothing new is written down. Blocks.
     fn go(&self, looked_at: Option<Timestamp>, stop: &CancellationToken) -> Option<Duration> {
         let ways = self.ways();
-        let delivered = self.outbox.deliver_due(&ways.until(stop.clone()));
+        let delivery = ways.until(stop.clone());
+        let delivered = self.outbox.deliver_due(&delivery);
         let next_letter = delivered.unwrap_or_else(|error| {
             tracing::error!(%error, "the outbox cannot be read or written; it is tried again in a minute");
             Some(Timestamp::MAX)
         });
         // A daemon that ends says nothing more, least of all that all is well.
         let next_beat =
-            if stop.is_cancelled() { None } else { self.heartbeats.beat_due(&ways, self.wellbeing(looked_at)) };
+            if stop.is_cancelled() { None } else { self.heartbeats.beat_due(&delivery, self.wellbeing(looked_at)) };
         let next = next_letter.into_iter().chain(next_beat).min()?;
         let wait: SignedDuration = next.duration_since(self.parts.clock.now());
         Some(Duration::try_from(wait).unwrap_or_default().clamp(SHORTEST_WAIT, LONGEST_WAIT))

@@ -9,7 +9,7 @@ use carelogd::clock::Clock;
 use carelogd::config::{Webhook, WebhookFormat, WebhookUrl};
 use jiff::SignedDuration;
 
-use super::{answers, clock, letter, noon, notice};
+use super::{answers, clock, delivery, letter, noon, notice};
 use crate::support::http_sink::HttpSink;
 use crate::support::smtp::{Security, SmtpServer};
 
@@ -140,7 +140,7 @@ fn a_heartbeat_is_called_while_all_is_well_and_at_no_other_time() {
     let clock = Clock::manual(noon());
     let (heartbeats, ways) = (Heartbeats::new(clock.clone()), Ways::new(None, &[heartbeat(&sink)], clock.clone()));
     let beat = |is_well| {
-        let next = heartbeats.beat_due(&ways, Some(Wellbeing { seen_at: clock.now(), is_well }));
+        let next = heartbeats.beat_due(&delivery(&ways), Some(Wellbeing { seen_at: clock.now(), is_well }));
         assert!(next.unwrap() > clock.now());
         sink.received().len()
     };
@@ -163,12 +163,12 @@ fn nothing_is_well_when_nobody_looks_any_more() {
     let sink = HttpSink::start();
     let clock = Clock::manual(noon());
     let (heartbeats, ways) = (Heartbeats::new(clock.clone()), Ways::new(None, &[heartbeat(&sink)], clock.clone()));
-    heartbeats.beat_due(&ways, None);
+    heartbeats.beat_due(&delivery(&ways), None);
     let looked = Wellbeing { seen_at: clock.now(), is_well: true };
     clock.advance(SignedDuration::from_mins(6));
-    heartbeats.beat_due(&ways, Some(looked));
+    heartbeats.beat_due(&delivery(&ways), Some(looked));
     assert_eq!(sink.received().len(), 0);
-    heartbeats.beat_due(&ways, Some(Wellbeing { seen_at: clock.now(), ..looked }));
+    heartbeats.beat_due(&delivery(&ways), Some(Wellbeing { seen_at: clock.now(), ..looked }));
     assert_eq!(sink.received().len(), 1);
 }
 

@@ -23,7 +23,7 @@ use super::letter::{Channels, Letter, Undelivered, Way};
 use crate::catalog::{Catalog, CatalogError, OutboxRow};
 use crate::clock::Clock;
 
-/// No more letters than these go out in a minute: a flood of mails is read by nobody, and earns a place on a blocklist.
+/// No more letters than these go one way in a minute: a flood of mails is read by nobody, and earns a place on a blocklist.
 const PER_MINUTE: usize = 30;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -39,8 +39,8 @@ pub struct Outbox {
 /// What is only true while the daemon runs.
 #[derive(Debug, Default)]
 struct Memory {
-    /// When the letters of the last minute went out.
-    sent: VecDeque<Timestamp>,
+    /// When the letters of the last minute went which way.
+    sent: BTreeMap<Way, VecDeque<Timestamp>>,
     /// The ways that were open when they were last tried.
     open: BTreeSet<Way>,
     /// Rows that the other side took and that the catalog could not be told of.
@@ -66,15 +66,23 @@ impl Outbox {
         if due.is_empty() {
             return self.catalog.next_notice_at();
         }
+        for (way, rows) in self.waiting()? {
+            self.deliver_by(&way, rows, &due, channels)?;
+        }
+        let next = |(way, rows): (Way, Vec<OutboxRow>)| {
+            let next = rows.iter().map(|row| row.next_attempt_at).min()?;
+            Some(next.max(self.free_again_at(&way)))
+        };
+        Ok(self.waiting()?.into_iter().filter_map(next).min())
+    }
+
+    /// What waits, by the way that it is to go; the oldest first.
+    fn waiting(&self) -> Result<BTreeMap<Way, Vec<OutboxRow>>, CatalogError> {
         let mut ways: BTreeMap<Way, Vec<OutboxRow>> = BTreeMap::new();
         for row in self.catalog.waiting_notices()? {
             ways.entry(Way::of(row.channel, &row.recipient)).or_default().push(row);
         }
-        for (way, rows) in ways {
-            self.deliver_by(&way, rows, &due, channels)?;
-        }
-        let next = self.catalog.next_notice_at()?;
-        Ok(next.map(|next| next.max(self.free_again_at())))
+        Ok(ways)
     }
 
     fn deliver_by(
@@ -103,14 +111,14 @@ impl Outbox {
 
     /// Sends the letters of `units`. Returns whether the way is open, which it is not known to be when nothing was sent.
     fn send(&self, way: &Way, units: &[Unit], later: &[Unit], channels: &dyn Channels) -> Result<bool, CatalogError> {
-        let room = self.room();
+        let room = self.room(way);
         let letters: Vec<Letter> = units.iter().take(room).map(Unit::letter).collect();
         let mut is_open = false;
         let mut noted = Ok(());
         channels.deliver(way, &letters, &mut |index, answer| {
             let Some(unit) = units.get(index) else { return };
             if !matches!(answer, Err(Undelivered::Unreachable(_) | Undelivered::Gone)) {
-                self.memory().sent.push_back(self.clock.now());
+                self.memory().sent.entry(way.clone()).or_default().push_back(self.clock.now());
                 self.memory().open.insert(way.clone());
                 is_open = true;
             }
@@ -200,21 +208,22 @@ impl Outbox {
         self.catalog.notices_superseded(&seqs, self.clock.now())
     }
 
-    /// How many letters may still go out within this minute.
-    fn room(&self) -> usize {
+    /// How many letters may still go this way within this minute.
+    fn room(&self, way: &Way) -> usize {
         let now = self.clock.now();
         let mut memory = self.memory();
+        let Some(sent) = memory.sent.get_mut(way) else { return PER_MINUTE };
         // What lies ahead went out before somebody set the clock back.
-        memory.sent.retain(|at| *at <= now && now.duration_since(*at) < MINUTE);
-        PER_MINUTE.saturating_sub(memory.sent.len())
+        sent.retain(|at| *at <= now && now.duration_since(*at) < MINUTE);
+        PER_MINUTE.saturating_sub(sent.len())
     }
 
-    fn free_again_at(&self) -> Timestamp {
+    fn free_again_at(&self, way: &Way) -> Timestamp {
         let now = self.clock.now();
-        if self.room() > 0 {
+        if self.room(way) > 0 {
             return now;
         }
-        let first = self.memory().sent.front().copied().unwrap_or(now);
+        let first = self.memory().sent.get(way).and_then(|sent| sent.front().copied()).unwrap_or(now);
         first.saturating_add(MINUTE).unwrap_or(now)
     }
 
