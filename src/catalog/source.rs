@@ -60,11 +60,11 @@ mod tests {
         let (catalog, _dir) = samples::catalog();
         let source = |name: &str| (SourceName::new(name).unwrap(), SourceKind::Json);
         let (a, b) = (source("a"), source("b"));
-        assert_eq!(catalog.know_sources(&[a.clone()], time(1)).unwrap(), [(a.clone(), time(1))].into());
+        assert_eq!(catalog.know_sources(std::slice::from_ref(&a), time(1)).unwrap(), [(a.clone(), time(1))].into());
         let both = [(a.clone(), time(1)), (b.clone(), time(2))].into();
         assert_eq!(catalog.know_sources(&[b.clone(), a.clone()], time(2)).unwrap(), both);
         assert_eq!(catalog.know_sources(&[a.clone(), b.clone()], time(3)).unwrap(), both);
-        assert_eq!(catalog.know_sources(&[a.clone()], time(4)).unwrap(), [(a.clone(), time(1))].into());
+        assert_eq!(catalog.know_sources(std::slice::from_ref(&a), time(4)).unwrap(), [(a.clone(), time(1))].into());
         let anew = [(a.clone(), time(1)), (b.clone(), time(5))].into();
         assert_eq!(catalog.know_sources(&[a, b], time(5)).unwrap(), anew);
     }

@@ -14,6 +14,7 @@ A word may be followed by a blank and the only recipient that it is for.
 """
 import argparse
 import asyncio
+import logging
 import os
 import ssl
 
@@ -28,6 +29,9 @@ parser.add_argument("--password", help="of the user 'carelog'; none: nobody has 
 args = parser.parse_args()
 mail = os.path.join(args.folder, "mail")
 os.makedirs(mail, exist_ok=True)
+
+# It complains of what it does itself.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 context = None
 if args.tls:

@@ -1,6 +1,7 @@
 //! When a letter that did not arrive is tried again, and when no more.
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::catalog::OutboxRow;
 use crate::model::Sha256;
@@ -21,9 +22,9 @@ const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// Fewer attempts than these are no trial, however far the clock has moved meanwhile.
 const FEWEST_ATTEMPTS: u32 = 8;
 
-/// How long to wait after as many attempts as these and one more; up to a fifth longer, by `seed`, so that not all come
-/// at the same moment.
-pub(super) fn wait_after(attempts: u32, seed: i64) -> SignedDuration {
+/// How long to wait after as many attempts as these and one more; up to a fifth longer, by `seed`, so that the daemons of
+/// several clinics do not come at the same moment. Letters of one daemon that fail together are tried again together.
+pub(super) fn wait_after(attempts: u32, seed: Uuid) -> SignedDuration {
     let wait = FIRST_WAIT.saturating_mul(1_i32 << attempts.min(10)).min(LONGEST_WAIT);
     let digest = Sha256::of(format!("{seed} {attempts}").as_bytes());
     let share = i64::from(digest.0[0]);
@@ -43,7 +44,7 @@ mod tests {
     fn the_wait_doubles_from_a_minute_to_an_hour_and_is_a_fifth_longer_at_most() {
         for (attempts, minutes) in [(0, 1), (1, 2), (2, 4), (5, 32), (6, 60), (7, 60), (u32::MAX, 60)] {
             let least = SignedDuration::from_mins(minutes);
-            for seed in 0..100 {
+            for seed in (0..100).map(Uuid::from_u128) {
                 let wait = wait_after(attempts, seed);
                 assert!(wait >= least && wait <= least + least / 5, "{attempts} {seed}: {wait}");
             }
@@ -51,8 +52,9 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_fail_together_are_not_all_tried_at_the_same_moment() {
-        let waits: std::collections::BTreeSet<_> = (0..50).map(|seed| wait_after(3, seed)).collect();
+    fn daemons_whose_server_failed_them_all_do_not_come_back_at_the_same_moment() {
+        let seeds = (0..50).map(Uuid::from_u128);
+        let waits: std::collections::BTreeSet<_> = seeds.map(|seed| wait_after(3, seed)).collect();
         assert!(waits.len() > 20, "{waits:?}");
     }
 }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use self::backoff::{REJECTED_WAIT, is_given_up, wait_after};
 use self::unit::{Unit, units};
@@ -28,11 +29,16 @@ const PER_MINUTE: usize = 30;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
+/// What is due within this goes along: letters that failed one behind the other need not each have a connection.
+const ALONG: SignedDuration = SignedDuration::from_secs(15);
+
 /// Delivers what waits in the outbox.
 #[derive(Debug)]
 pub struct Outbox {
     catalog: Catalog,
     clock: Clock,
+    /// Another one in each daemon.
+    seed: Uuid,
     memory: Mutex<Memory>,
 }
 
@@ -51,7 +57,7 @@ impl Outbox {
     /// An outbox that has delivered nothing yet.
     #[must_use]
     pub fn new(catalog: Catalog, clock: Clock) -> Self {
-        Self { catalog, clock, memory: Mutex::default() }
+        Self { catalog, clock, seed: Uuid::now_v7(), memory: Mutex::default() }
     }
 
     /// Delivers what is due; when it wants to be called next, or `None` when nothing waits. Blocks for as long as the
@@ -62,7 +68,8 @@ impl Outbox {
     pub fn deliver_due(&self, channels: &dyn Channels) -> Result<Option<Timestamp>, CatalogError> {
         self.note_taken()?;
         let now = self.clock.now();
-        let due: BTreeSet<i64> = self.catalog.due_notices(now, u32::MAX)?.iter().map(|row| row.seq).collect();
+        let soon = now.saturating_add(ALONG).unwrap_or(now);
+        let due: BTreeSet<i64> = self.catalog.due_notices(soon, u32::MAX)?.iter().map(|row| row.seq).collect();
         if due.is_empty() {
             return self.catalog.next_notice_at();
         }
@@ -170,7 +177,7 @@ impl Outbox {
     fn put_off(&self, way: &Way, unit: &Unit, why: &str, wait: Option<SignedDuration>) -> Result<(), CatalogError> {
         tracing::warn!(channel = %way, "notice {} not delivered: {why}", unit.notice.id);
         let now = self.clock.now();
-        let wait = wait.unwrap_or_else(|| wait_after(unit.attempts(), unit.newest.seq));
+        let wait = wait.unwrap_or_else(|| wait_after(unit.attempts(), self.seed));
         unit.rows().try_for_each(|row| self.failed(row, why, now, wait))
     }
 
@@ -178,7 +185,7 @@ impl Outbox {
     fn closed(&self, way: &Way, tried: &[Unit], later: &[Unit], why: &str) -> Result<(), CatalogError> {
         let now = self.clock.now();
         let attempts = tried.iter().map(Unit::attempts).max().unwrap_or_default();
-        let wait = wait_after(attempts, tried.first().map_or(0, |unit| unit.newest.seq));
+        let wait = wait_after(attempts, self.seed);
         tracing::warn!(channel = %way, "{} notices wait: {why}", tried.len() + later.len());
         self.memory().open.remove(way);
         let again = now.saturating_add(wait).unwrap_or(now);

@@ -31,7 +31,7 @@ fn an_alert_goes_from_firing_through_reminders_to_its_end_with_its_records_and_n
     let (catalog, _dir) = samples::catalog();
     let new = alert("low_disk/store");
     catalog.apply_alerts(&[AlertChange::Fire(new.clone())], &[notice("fired")], time(1)).unwrap();
-    assert_eq!(catalog.firing_alerts().unwrap(), [new.clone()]);
+    assert_eq!(catalog.firing_alerts().unwrap(), std::slice::from_ref(&new));
     assert_eq!(catalog.find_alert("low_disk/store").unwrap(), new);
     assert_eq!(catalog.find_alert(&new.id.to_string()).unwrap(), new);
 
