@@ -146,8 +146,14 @@ fn the_commands_that_are_not_executed_name_programs_and_files_that_exist() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    for relative in ["README.md", "docs/OPERATIONS.md", "docs/FORMAT.md", "docs/ARCHITECTURE.md", "docs/PERFORMANCE.md", "docs/NOTICES.md"]
-    {
+    for relative in [
+        "README.md",
+        "docs/OPERATIONS.md",
+        "docs/FORMAT.md",
+        "docs/ARCHITECTURE.md",
+        "docs/PERFORMANCE.md",
+        "docs/NOTICES.md",
+    ] {
         let text = document(relative);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.starts_with("http")) {

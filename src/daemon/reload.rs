@@ -54,8 +54,7 @@ impl Reload for Reloader {
         new.backup.dir.clone_from(&current.backup.dir);
         let parts = parts::rebuild(&self.jobs.parts(), &new).map_err(|error| error.to_string())?;
         self.jobs.replace_parts(parts);
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) =
-            parts::policy(&new, &self.jobs.parts().clock);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new, &self.jobs.parts().clock);
         self.alerts.replace_settings(AlertSettings::of(&new));
         tracing::info!(changed = reloaded.changed.join(" "), "the configuration was read again");
         for key in &reloaded.restart_needed {

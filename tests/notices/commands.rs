@@ -61,7 +61,8 @@ fn a_test_tells_for_each_recipient_what_the_server_answered() {
         assert!(answer.stdout.contains(words), "'{words}' is not in {answer:#?}");
     }
     let audit = world.ctl(&["audit", "--json"]).json();
-    let records: Vec<_> = audit["records"].as_array().unwrap().iter().filter(|r| r["action"] == "alerts.test").collect();
+    let records: Vec<_> =
+        audit["records"].as_array().unwrap().iter().filter(|r| r["action"] == "alerts.test").collect();
     assert_eq!(records.iter().map(|r| r["outcome"].as_str().unwrap()).collect::<Vec<_>>(), ["done", "failed"]);
 }
 
@@ -102,16 +103,15 @@ fn what_happened_is_told_also_after_an_outage_and_a_restart_and_no_secret_is_kep
     sink.say_nothing();
     let daemon = world.start();
     world.ctl(&["backup"]).expect_code(0);
-    wait_until("the attempt in vain", || {
-        world.ctl(&["status", "--json"]).json()["notices"]["last_error"].is_string()
-    });
+    wait_until("the attempt in vain", || world.ctl(&["status", "--json"]).json()["notices"]["last_error"].is_string());
     drop(daemon);
     server.come_back();
     sink.answer(200, "", "ok");
     // Nothing of it is due for a minute. A new one finds the ways open, and takes the others along.
     let _daemon = world.start();
     world.ctl(&["backup"]).expect_code(0);
-    let backups = |subjects: &[(String, String)]| subjects.iter().filter(|(_, s)| s.to_lowercase().contains("backup")).count();
+    let backups =
+        |subjects: &[(String, String)]| subjects.iter().filter(|(_, s)| s.to_lowercase().contains("backup")).count();
     wait_until("the mails", || backups(&server.subjects()) >= 4);
     wait_until("the requests", || sink.received().iter().filter(|r| r.body.contains("backup_success")).count() >= 2);
     wait_until("an empty outbox", || world.ctl(&["status", "--json"]).json()["notices"]["waiting"] == 0);

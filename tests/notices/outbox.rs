@@ -83,9 +83,9 @@ fn whatever_a_server_does_each_letter_arrives_once_when_it_does_it_no_more() {
             site.write(BEN, &notice(n));
         }
         if mode == "gone" {
-            server.go()
+            server.go();
         } else {
-            server.mode(mode)
+            server.mode(mode);
         }
         // For a working day somebody looks on.
         while site.hours() < 8 {
@@ -98,9 +98,9 @@ fn whatever_a_server_does_each_letter_arrives_once_when_it_does_it_no_more() {
         assert!(server.connections() < 30, "{mode}: {} connections", server.connections());
 
         if mode == "gone" {
-            server.come_back()
+            server.come_back();
         } else {
-            server.mode("")
+            server.mode("");
         }
         site.until_empty(&delivery(&ways));
         let counted = counted(&server);

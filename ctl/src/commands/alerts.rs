@@ -53,7 +53,8 @@ pub(crate) async fn run(args: AlertsArgs, session: &Session) -> Result<(), Failu
                 return Ok(());
             }
             let what = format!("{failed} of {} notices did not arrive", test.tests.len());
-            Err(Failure::new(Exit::Failed, what).next("change [email] or [[webhook]], carelogctl reload, and try again"))
+            Err(Failure::new(Exit::Failed, what)
+                .next("change [email] or [[webhook]], carelogctl reload, and try again"))
         }
     }
 }
