@@ -120,6 +120,15 @@ fn the_configuration_that_the_readme_shows_is_in_order() {
 }
 
 #[test]
+fn the_recipes_of_the_notices_are_in_order() {
+    let world = World::new();
+    let recipes = blocks(&document("docs/NOTICES.md"), "toml");
+    assert_eq!(recipes.matches("[[webhook]]").count(), 6);
+    world.write_config(&format!("{}\n{recipes}", world.config()));
+    world.carelogd(&["check-config", "--config", world.config_file().to_str().unwrap()]).expect_code(0);
+}
+
+#[test]
 fn the_commands_that_are_not_executed_name_programs_and_files_that_exist() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let untested = blocks(&document("README.md"), "sh no-test");
@@ -137,8 +146,14 @@ fn the_commands_that_are_not_executed_name_programs_and_files_that_exist() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    for relative in ["README.md", "docs/OPERATIONS.md", "docs/FORMAT.md", "docs/ARCHITECTURE.md", "docs/PERFORMANCE.md"]
-    {
+    for relative in [
+        "README.md",
+        "docs/OPERATIONS.md",
+        "docs/FORMAT.md",
+        "docs/ARCHITECTURE.md",
+        "docs/PERFORMANCE.md",
+        "docs/NOTICES.md",
+    ] {
         let text = document(relative);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.starts_with("http")) {

@@ -17,6 +17,7 @@ mod harness;
 mod hostile;
 mod incremental;
 mod interop;
+mod notices;
 mod obstacles;
 mod packaging;
 mod postgres;

@@ -22,6 +22,26 @@ pub enum Occasion {
     Test,
 }
 
+impl Occasion {
+    /// The word, as documents have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Happened => "happened",
+            Self::Fired => "fired",
+            Self::Reminder => "reminder",
+            Self::Resolved => "resolved",
+            Self::Test => "test",
+        }
+    }
+
+    /// Whether it is a stage of something that lasts, of which the newest stage says all.
+    #[must_use]
+    pub const fn is_stage(self) -> bool {
+        matches!(self, Self::Fired | Self::Reminder | Self::Resolved)
+    }
+}
+
 /// A line of facts, such as `Size: 1.4 GiB`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {

@@ -10,7 +10,7 @@ use super::settings::AlertSettings;
 use super::state::{EndedJobs, SourceState, State, StoreState};
 use crate::catalog::samples::{backup, requester, time};
 use crate::catalog::{Job, JobError, JobOutcome, JobSpec, NoticesCount};
-use crate::config::{Alerts, Email, MailTls, MinFree, Objectives, Webhook};
+use crate::config::{Alerts, Email, MailTls, MinFree, Objectives, Webhook, WebhookFormat, WebhookUrl};
 use crate::fsio::Space;
 use crate::model::{ErrorCode, EventKind, JobId, JobState, Severity, SourceKind, SourceName};
 
@@ -40,8 +40,10 @@ pub(super) fn settings() -> AlertSettings {
         }),
         webhooks: vec![Webhook {
             name: text("monitor"),
-            url: text("https://example.com/"),
+            url: WebhookUrl::Text(text("https://example.com/")),
+            format: WebhookFormat::Json,
             on: [EventKind::BackupFailure].into(),
+            heartbeat: None,
         }],
         objectives: Objectives::default(),
         of_sources: BTreeMap::new(),

@@ -12,6 +12,21 @@ pub(super) const BACKUP_COMPRESSION_LEVEL: &str = "BACKUP_COMPRESSION_LEVEL";
 /// Goes before `retention.keep_within`.
 pub(super) const BACKUP_RETENTION_DAYS: &str = "BACKUP_RETENTION_DAYS";
 
+/// Goes before `email.host`.
+pub(super) const SMTP_HOST: &str = "SMTP_HOST";
+/// Goes before `email.port`.
+pub(super) const SMTP_PORT: &str = "SMTP_PORT";
+/// Goes before `email.user`.
+pub(super) const SMTP_USER: &str = "SMTP_USER";
+/// Goes before `email.password_file`, and is the password itself.
+pub(super) const SMTP_PASSWORD: &str = "SMTP_PASSWORD";
+/// Goes before `email.tls`.
+pub(super) const SMTP_TLS: &str = "SMTP_TLS";
+/// Goes before `email.from`.
+pub(super) const EMAILS_FROM_EMAIL: &str = "EMAILS_FROM_EMAIL";
+/// Goes before `email.from_name`.
+pub(super) const EMAILS_FROM_NAME: &str = "EMAILS_FROM_NAME";
+
 /// The variables of this process.
 #[must_use]
 pub fn system(name: &str) -> Option<OsString> {

@@ -10,6 +10,7 @@ mod check;
 mod database_url;
 mod decode;
 mod document;
+mod email;
 mod environment;
 mod hooks;
 mod nearest;
@@ -21,14 +22,16 @@ mod settings;
 mod source;
 mod template;
 mod value;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
 use crate::retention::RetentionPolicy;
 
 pub use access::{Access, Principal};
-pub use alerts::{Alerts, Email, MailPassword, MailTls, Webhook};
+pub use alerts::Alerts;
 pub use database_url::{BadDatabaseUrl, DatabaseUrl, LONGEST_NAME};
+pub use email::{Email, MailPassword, MailTls};
 pub use environment::{Lookup, system};
 pub use hooks::{Hook, Hooks, Probe};
 pub use problem::{ConfigErrors, Origin, Problem};
@@ -36,6 +39,7 @@ pub use schedule::{Schedule, ScheduledWork, VerifyWhich};
 pub use settings::{Backup, Compression, Daemon, MinFree, Objectives};
 pub use source::{FilesSettings, JsonSettings, PostgresSettings, Source, SourceSettings};
 pub use template::{DEFAULT_TEMPLATE, QUICKSTART_TEMPLATE, UnfitFolder, fill_quickstart};
+pub use webhook::{Webhook, WebhookFormat, WebhookUrl};
 
 /// Where the configuration is looked for when nothing else is said.
 pub const DEFAULT_FILE: &str = "/etc/carelog/carelogd.toml";
@@ -95,5 +99,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod notice_tests;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,11 @@ impl<'r, 't> Reader<'r, 't> {
         fields.get(key).map(|field| (fields, field))
     }
 
+    /// Whether `key` is written down, with whatever value.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.field(key).is_some()
+    }
+
     /// Where `key` stands; the section or the whole file when it is left to its default.
     pub(super) fn origin(&self, key: &str) -> Origin {
         let section = || self.fields.map_or(Origin::File, |fields| fields.origin.clone());

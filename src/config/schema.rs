@@ -133,8 +133,27 @@ pub(super) const SECTIONS: &[Section] = &[
         "alerts",
         &[read("contact"), read("missing_backup_after"), read("low_disk"), read("remind_every"), read("email_on")],
     ),
-    table("email", &[]),
-    Section { name: "webhook", form: Form::List, keys: &[] },
+    table(
+        "email",
+        &[
+            read("host"),
+            read("port"),
+            read("tls"),
+            read("user"),
+            read("password_file"),
+            read("ca_file"),
+            read("from"),
+            read("from_name"),
+            read("admins"),
+            read("notify_after_restore"),
+            read("users"),
+        ],
+    ),
+    Section {
+        name: "webhook",
+        form: Form::List,
+        keys: &[read("name"), read("url"), read("url_file"), read("format"), read("on"), read("heartbeat")],
+    },
 ];
 
 /// The section called `name`.

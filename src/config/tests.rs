@@ -47,6 +47,10 @@ fn every_key_of_the_shipped_file_stands_at_its_default() {
     assert_eq!(shipped.alerts, Alerts::default());
     assert_eq!(shipped.access, Access::default());
     assert_eq!(shipped.schedules, Schedule::defaults(&TimeZone::UTC));
+    assert_eq!(shipped.email, None);
+    let [webhook] = &shipped.webhooks[..] else { panic!("{:?}", shipped.webhooks) };
+    let short = "[[webhook]]\nname = \"monitor\"\nurl = \"https://monitor.example.com/hook\"\n";
+    assert_eq!(parse(&format!("{SOURCE}{short}")).unwrap().webhooks, std::slice::from_ref(webhook));
     for source in &shipped.sources {
         let place = match &source.settings {
             SourceSettings::Postgres(postgres) => format!("url = \"{}\"", postgres.url),

@@ -3,6 +3,7 @@
 //! The order of the start: lock, catalog, store, recovery, interrupted restores, queue, socket, and only then ready. The order of the end:
 //! socket, queue. Called by `main` and by the demonstration.
 
+mod delivery;
 mod listen;
 mod outlook;
 mod parts;
@@ -19,6 +20,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 
+use self::delivery::Post;
 use self::reload::Reloader;
 use self::rounds::Rounds;
 use self::outlook::ScheduleOutlook;
@@ -65,7 +67,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         tracing::warn!(job_id = %job.id, "the {} job was interrupted when the daemon ended", job.spec.kind());
     }
     let queue = Arc::new(queue);
-    let policy = Arc::new(RwLock::new(parts::policy(&config)));
+    let policy = Arc::new(RwLock::new(parts::policy(&config, &jobs.parts().clock)));
     let socket = config.daemon.socket.clone();
     let lanes = Arc::<Queue>::clone(&queue);
     let scheduler = Arc::new(Scheduler::new(catalog.clone(), lanes, clock.clone(), config.schedules.clone())?);
@@ -81,9 +83,10 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     });
     let reload = Arc::<Reloader>::clone(&reloader);
     let (queue_too, scheduler_too) = (Arc::clone(&queue), Arc::clone(&scheduler));
+    let post = Arc::new(Post::new(jobs.parts(), Arc::clone(&policy)));
     let server = Server::new(queue_too, Arc::clone(&jobs), scheduler_too, policy, reload, Arc::clone(&alerts));
     let status = StatusFile::beside(&socket, Arc::clone(&server));
-    let rounds = Arc::new(Rounds { scheduler, alerts, status, notices: Arc::default(), clock });
+    let rounds = Arc::new(Rounds::new(scheduler, alerts, status, clock));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = UnixListener::from_std(listener)?;
@@ -92,6 +95,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
+            tokio::spawn(delivery::run(post, rounds.looked_at(), shutdown.clone())),
             tokio::spawn(rounds::make(rounds, queue.changes(), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];

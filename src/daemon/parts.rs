@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::alerts::Ways;
 use crate::archive::Codec;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -29,11 +30,12 @@ pub(super) fn rebuild(parts: &Parts, config: &Config) -> Result<Parts, SourceErr
     Ok(Parts { sources: sources(config, &parts.clock)?, settings: settings(config), ..parts.clone() })
 }
 
-pub(super) fn policy(config: &Config) -> Policy {
+pub(super) fn policy(config: &Config, clock: &Clock) -> Policy {
     Policy {
         access: config.access.clone(),
         timezone: config.daemon.timezone.clone(),
         store_dir: config.backup.dir.clone(),
+        ways: Arc::new(Ways::new(config.email.clone(), &config.webhooks, clock.clone())),
     }
 }
 

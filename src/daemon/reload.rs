@@ -54,7 +54,7 @@ impl Reload for Reloader {
         // The last that may fail; then everything is replaced.
         self.scheduler.set_schedules(new.schedules.clone()).map_err(|error| error.to_string())?;
         self.jobs.replace_parts(parts);
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = parts::policy(&new, &self.jobs.parts().clock);
         self.alerts.replace_settings(AlertSettings::of(&new));
         tracing::info!(changed = reloaded.changed.join(" "), "the configuration was read again");
         for key in &reloaded.restart_needed {
@@ -78,6 +78,8 @@ fn difference(old: &Config, new: &Config) -> Reloaded {
         ("schedule", old.schedules != new.schedules),
         ("objectives", old.objectives != new.objectives),
         ("alerts", old.alerts != new.alerts),
+        ("email", old.email != new.email),
+        ("webhook", old.webhooks != new.webhooks),
         ("hooks", old.hooks != new.hooks),
         ("access", old.access != new.access),
     ];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::alerts::AlertWatch;
 use crate::clock::Clock;
@@ -22,15 +22,24 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// What a round looks at.
 #[derive(Debug)]
 pub(super) struct Rounds {
-    pub(super) scheduler: Arc<Scheduler>,
-    pub(super) alerts: Arc<AlertWatch>,
-    pub(super) status: StatusFile,
-    /// Told when there are new notices to deliver.
-    pub(super) notices: Arc<Notify>,
-    pub(super) clock: Clock,
+    scheduler: Arc<Scheduler>,
+    alerts: Arc<AlertWatch>,
+    status: StatusFile,
+    /// When the alerts were last looked at: then there may be notices to deliver, and it is known whether all is well.
+    looked_at: watch::Sender<Option<Timestamp>>,
+    clock: Clock,
 }
 
 impl Rounds {
+    pub(super) fn new(scheduler: Arc<Scheduler>, alerts: Arc<AlertWatch>, status: StatusFile, clock: Clock) -> Self {
+        Self { scheduler, alerts, status, looked_at: watch::Sender::default(), clock }
+    }
+
+    /// Changes with each round in which the alerts were looked at.
+    pub(super) fn looked_at(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.looked_at.subscribe()
+    }
+
     /// Makes one round; when the next is wanted. Blocks.
     pub(super) fn go(&self) -> Option<Timestamp> {
         let next = self.scheduler.tick().unwrap_or_else(|error| {
@@ -39,10 +48,8 @@ impl Rounds {
         });
         match self.alerts.look() {
             Ok(looked) => {
-                if looked.has_notices {
-                    self.notices.notify_one();
-                }
                 self.status.write(&looked.state);
+                self.looked_at.send_replace(Some(looked.state.now));
             }
             Err(error) => tracing::error!(%error, "the alerts could not be looked at; they are again in a minute"),
         }

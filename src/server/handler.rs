@@ -11,7 +11,7 @@ use super::access::{Caller, Role, needed_for};
 use super::download::Prepared;
 use super::failure::Failure;
 use super::{overview, wire};
-use crate::alerts::AlertWatch;
+use crate::alerts::{AlertWatch, Ways};
 use crate::audit::Entry;
 use crate::catalog::{JobFilter, NewJob};
 use crate::config::Access;
@@ -39,6 +39,8 @@ pub struct Policy {
     pub timezone: TimeZone,
     /// The store's directory, for people.
     pub store_dir: std::path::PathBuf,
+    /// How somebody is told of something.
+    pub ways: Arc<Ways>,
 }
 
 /// The server's state, shared by its connections.

@@ -5,6 +5,7 @@ pub(crate) mod daemon;
 pub(crate) mod database_image;
 pub(crate) mod disks;
 pub(crate) mod evil;
+pub(crate) mod http_sink;
 #[cfg(feature = "failpoints")]
 pub(crate) mod machine;
 pub(crate) mod mount;
@@ -13,6 +14,7 @@ pub(crate) mod pause;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod rust_paths;
+pub(crate) mod smtp;
 pub(crate) mod tree_diff;
 pub(crate) mod tree_image;
 pub(crate) mod tree_zoo;

@@ -1,6 +1,6 @@
 //! Alerts.
 
-use carelog_rpc::{Alert, Severity};
+use carelog_rpc::{Alert, ChannelTest, Severity};
 
 use crate::output::table::{Look, Tone, cell, toned};
 use crate::output::text::{age, clean, short_id};
@@ -51,6 +51,24 @@ pub(crate) fn one(alert: &Alert, look: &Look) -> String {
     fields.extend(known.map(|known| ("known to", format!("{}: {}", known.who, known.why))));
     fields.extend(alert.next.clone().map(|next| ("next", next)));
     look.fields(fields)
+}
+
+/// The document of a test.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct AlertTest {
+    /// Mail first, then the webhooks.
+    pub(crate) tests: Vec<ChannelTest>,
+}
+
+/// What came of a test, recipient by recipient.
+pub(crate) fn answers(tests: &[ChannelTest], look: &Look) -> String {
+    look.table(
+        &["BY", "TO", "ARRIVED", "ANSWER"],
+        tests.iter().map(|test| {
+            let (arrived, tone) = if test.delivered { ("yes", Tone::Good) } else { ("no", Tone::Bad) };
+            vec![cell(&test.channel), cell(&test.recipient), toned(arrived, tone), cell(&test.answer)]
+        }),
+    )
 }
 
 fn state(alert: &Alert, look: &Look) -> String {

@@ -71,6 +71,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::ResumeSchedule { name: "nightly".into(), description: "moved".into() },
         Request::Alerts { all: true },
         Request::AcknowledgeAlert { id: alert().key, description: "a disk is ordered".into() },
+        Request::TestAlerts,
     ]
 }
 
@@ -119,6 +120,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::DueTimes(Page { items: vec![due_time()], more: true }),
         Reply::Alerts(Page { items: vec![alert()], more: false }),
         Reply::Alert(Box::new(alert())),
+        Reply::ChannelTests(vec![channel_test()]),
     ]
 }
 
@@ -398,6 +400,15 @@ pub(crate) fn alert() -> Alert {
             at: Time(1_761_752_000_000),
             why: "a disk is ordered".into(),
         }),
+    }
+}
+
+pub(crate) fn channel_test() -> ChannelTest {
+    ChannelTest {
+        channel: "email".into(),
+        recipient: "admin@example.com".into(),
+        delivered: true,
+        answer: "250 2.0.0 queued".into(),
     }
 }
 

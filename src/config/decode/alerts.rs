@@ -46,7 +46,8 @@ fn reminder(text: &str) -> Parsed<Duration> {
     Ok(every)
 }
 
-fn event(text: &str) -> Parsed<EventKind> {
+/// What somebody can want to be told of.
+pub(super) fn event(text: &str) -> Parsed<EventKind> {
     match text.parse() {
         Ok(EventKind::Test) => Err("'test' is sent by `carelogctl alerts test` alone; remove it".to_owned()),
         Ok(event) => Ok(event),

@@ -3,6 +3,7 @@
 use carelog_rpc as rpc;
 
 use super::{event_kind, severity};
+use crate::alerts::Tried;
 use crate::catalog::AlertRecord;
 use crate::model::Severity;
 
@@ -22,6 +23,16 @@ pub(in crate::server) fn alert(alert: &AlertRecord) -> rpc::Alert {
             at: known.at.into(),
             why: known.why.clone(),
         }),
+    }
+}
+
+pub(in crate::server) fn channel_test(tried: Tried) -> rpc::ChannelTest {
+    let delivered = tried.answer.is_ok();
+    rpc::ChannelTest {
+        channel: tried.channel.as_str().to_owned(),
+        recipient: tried.recipient,
+        delivered,
+        answer: tried.answer.unwrap_or_else(|why| why),
     }
 }
 

@@ -9,7 +9,7 @@ mod schedule;
 
 use carelog_rpc as rpc;
 
-pub(super) use alert::{alert, worst_first};
+pub(super) use alert::{alert, channel_test, worst_first};
 pub(super) use job::{job, job_in_the_way};
 pub(super) use plan::{backup_plan, plan_into_database, plan_into_directory, restore_plan};
 pub(super) use report::job_report;
