@@ -14,7 +14,7 @@ MOVED_EVERY_DAYS = 5
 class Files:
     """Many small files: 60,000 in 500 MB. A day brings 0.3 % new ones, rewrites 0.2 %, removes 0.1 %."""
 
-    name = "files"
+    name, changes = "files", True
     new, rewritten, removed = 0.003, 0.002, 0.001
 
     def __init__(self, scale):
@@ -81,7 +81,7 @@ class Images(Files):
 class Dump:
     """A SQL dump of 150 MB and a JSON file of 50 MB. A day corrects 0.1 % of the rows in ten runs and adds 0.3 %."""
 
-    name = "dump"
+    name, changes = "dump", True
 
     def __init__(self, scale):
         self.sql_rows = int(150e6 * scale / rows.SQL_ROW_BYTES)
@@ -111,7 +111,7 @@ class Dump:
 class Million(Files):
     """A million small files, of which none changes: only the first backup and unchanged days."""
 
-    name = "million"
+    name, changes = "million", False
 
     def __init__(self, scale):
         self.shape = dataset.small_files(int(1_000_000 * scale))

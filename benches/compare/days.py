@@ -6,6 +6,7 @@ and of a middle day, a check of everything.
 What is measured and how is written down in docs/PERFORMANCE.md. Build first: cargo build --release --workspace
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -66,7 +67,7 @@ def decided():
 def peers(text):
     names = text.split(",") if text else []
     if unknown := [name for name in names if name not in PEERS]:
-        raise ValueError(f"not known: {', '.join(unknown)}")
+        raise argparse.ArgumentTypeError(f"not known: {', '.join(unknown)}")
     return names
 
 
@@ -76,8 +77,9 @@ class Round:
     def __init__(self, args, data, master, competitors, number):
         self.args, self.data, self.number = args, data, number
         self.work = Path(tempfile.mkdtemp(prefix="run-", dir=args.work))
-        self.live = self.work / "live"
-        subprocess.run(["cp", "-a", master, self.live], check=True)
+        self.live = self.work / "live" if data.changes else master
+        if data.changes:
+            subprocess.run(["cp", "-a", master, self.live], check=True)
         self.tools = []
         for tool in competitors:
             folder = self.work / tool.__name__.lower()
@@ -92,9 +94,10 @@ class Round:
                 tool.prepare()
             self.first()
             self.unchanged()
-            if self.data.name != "million":
+            if self.data.changes:
                 self.changed()
-                self.churn()
+                held = self.churn()
+                self.restore(held)
                 self.verify()
             for tool in self.tools:
                 self.keep(tool, "disk, with caches and state", tool.disk())
@@ -129,39 +132,35 @@ class Round:
             self.keep(tool, "size, 1 % changed", added)
 
     def churn(self):
-        """The days, and behind them a restore of the middle and of the last one."""
-        days = range(1, self.args.days + 1)
-        middle, last = max(self.args.days // 2, 1), self.args.days
-        totals = {tool.name: [0, 0, 0, 0] for tool in self.tools}
+        """The days. Returns what was there on the last and on the middle one, by the name of the row."""
+        last = self.args.days
+        kept = {max(last // 2, 1): "middle", last: "newest"}
+        taken = {tool.name: [] for tool in self.tools}
         held = {}
-        for day in days:
+        for day in range(1, last + 1):
             self.data.day(self.live, day)
             for tool, spent, added, durable in self.back_up(f"day-{day}"):
-                seconds, synced, size, peak = totals[tool.name]
-                totals[tool.name] = [
-                    seconds + spent.seconds,
-                    synced + spent.seconds + durable,
-                    size + added,
-                    max(peak, spent.peak_bytes),
-                ]
-            if day in (middle, last):
-                held[day] = contents.of(self.live)
-        if not days:
-            return
-        for tool in self.tools:
-            seconds, synced, size, peak = totals[tool.name]
-            self.keep(tool, f"{last} days", seconds)
-            self.keep(tool, f"{last} days, durable", synced)
-            self.keep(tool, f"size, {last} days", size)
+                taken[tool.name].append((spent.seconds, spent.seconds + durable, added, spent.peak_bytes))
+            if day in kept:
+                held[kept[day]] = f"day-{day}", contents.of(self.live)
+        for tool in self.tools if last else []:
+            seconds, durable, added, peaks = zip(*taken[tool.name], strict=True)
+            self.keep(tool, f"{last} days", sum(seconds))
+            self.keep(tool, f"{last} days, durable", sum(durable))
+            self.keep(tool, f"size, {last} days", sum(added))
             self.keep(tool, "size, all", tool.size())
-            self.keep(tool, "peak memory, days", peak)
-        for label, day in (("newest", last), ("middle", middle)):
+            self.keep(tool, "peak memory, days", max(peaks))
+        return held
+
+    def restore(self, held):
+        for label, (name, wanted) in held.items():
             for tool in self.in_turn():
                 to = self.work / "restored"
-                spent = tool.restore(to, f"day-{day}")
+                spent = tool.restore(to, name)
                 durable = seconds_to_sync(self.work)
-                contents.expect(held[day], contents.of(to), tool.name)
+                contents.expect(wanted, contents.of(to), tool.name)
                 shutil.rmtree(to)
+                note(f"round {self.number + 1}, restore {name}, {tool.name}: {spent.seconds:.2f} s, {durable:.2f} s to sync")
                 self.keep(tool, f"restore, {label}", spent.seconds)
                 self.keep(tool, f"restore, {label}, durable", spent.seconds + durable)
                 self.keep(tool, f"peak memory, restore, {label}", spent.peak_bytes)
@@ -169,6 +168,7 @@ class Round:
     def verify(self):
         for tool in self.in_turn():
             spent = tool.verify()
+            note(f"round {self.number + 1}, verify, {tool.name}: {spent.seconds:.2f} s")
             self.keep(tool, "verify all", spent.seconds)
             self.keep(tool, "peak memory, verify", spent.peak_bytes)
 
