@@ -1,6 +1,7 @@
 """What every script of this folder understands."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,8 @@ def parser(doc, work, rounds=3):
 def decided(made):
     """The arguments with every path resolved, the work folder made, and our programs found."""
     args = made.parse_args()
+    # Ended from outside, as timeout(1) does it, a script still ends its daemons and removes what it made.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     args.work.mkdir(parents=True, exist_ok=True)
     args.work, args.programs = args.work.resolve(), args.programs.resolve()
     args.raw = args.raw or args.work / "rounds.json"
