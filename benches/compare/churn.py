@@ -88,10 +88,15 @@ class Dump:
         self.json_rows = int(50e6 * scale / rows.JSON_ROW_BYTES)
 
     def make(self, root):
-        shutil.rmtree(root, ignore_errors=True)
-        (root / "studies").mkdir(parents=True)
-        for file, count in zip(self.both(root), (self.sql_rows, self.json_rows), strict=True):
+        if root.exists():
+            return
+        # It gets its name when it is whole.
+        beside = root.with_name(root.name + ".new")
+        shutil.rmtree(beside, ignore_errors=True)
+        (beside / "studies").mkdir(parents=True)
+        for file, count in zip(self.both(beside), (self.sql_rows, self.json_rows), strict=True):
             file.make(count)
+        beside.rename(root)
 
     def change_hundredth(self, root):
         """Corrects one row in a hundred, in twenty runs."""

@@ -36,9 +36,8 @@ def main():
     args = decided()
     data = churn.ALL[args.dataset](args.scale)
     master = args.work / f"data-{data.name}-{args.scale:g}"
-    if not master.exists():
-        note(f"making {master}")
-        data.make(master)
+    note(f"making {master}, if it is not there")
+    data.make(master)
     competitors = [tool for tool in [tools.CareLog, *(PEERS[name] for name in args.peers)] if tool.available()]
     about = {"dataset": data.name, "scale": args.scale, "days": args.days, "tools": [tool.name for tool in competitors]}
     rounds = table.Rounds(args.raw, about, args.add)
