@@ -62,10 +62,13 @@ class Memory(threading.Thread):
         self.pid, self.peak_bytes, self.ended = pid, 0, threading.Event()
 
     def run(self):
+        # Often at first, because many a command is over in a moment.
+        pause = 0.001
         while True:
             self.peak_bytes = max(self.peak_bytes, sum(high_water_bytes(pid) for pid in tree(self.pid)))
-            if self.ended.wait(LOOK_EVERY_SECONDS):
+            if self.ended.wait(pause):
                 return
+            pause = min(pause * 2, LOOK_EVERY_SECONDS)
 
     def end(self):
         self.ended.set()
