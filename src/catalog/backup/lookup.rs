@@ -99,16 +99,32 @@ impl Catalog {
         filter: &BackupFilter,
         is_wanted: impl Fn(&BackupRecord) -> bool,
     ) -> Result<Option<BackupRecord>, CatalogError> {
+        Ok(self.newest_few_that(filter, 1, is_wanted)?.pop())
+    }
+
+    /// As [`Catalog::newest_that`], the newest `most` of them, newest first.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn newest_few_that(
+        &self,
+        filter: &BackupFilter,
+        most: usize,
+        is_wanted: impl Fn(&BackupRecord) -> bool,
+    ) -> Result<Vec<BackupRecord>, CatalogError> {
         self.read(|db| {
             let mut statement = db.prepare_cached(SELECTED)?;
+            let mut found = Vec::new();
             for backup in statement.query_map(&named(&filter.parameters())[..], backup_in)? {
-                let mut backup = backup?;
-                if is_wanted(&backup) {
-                    add_details(db, &mut backup)?;
-                    return Ok(Some(backup));
+                if found.len() == most {
+                    break;
                 }
+                found.extend(Some(backup?).filter(&is_wanted));
             }
-            Ok(None)
+            for backup in &mut found {
+                add_details(db, backup)?;
+            }
+            Ok(found)
         })
     }
 

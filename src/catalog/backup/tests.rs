@@ -181,6 +181,8 @@ fn the_newest_that_is_wanted_comes_with_all_that_belongs_to_it() {
     let found = catalog.newest_that(&all, |backup| backup.id <= backup_id(2)).unwrap().unwrap();
     assert_eq!(found, catalog.backup(backup_id(2)).unwrap());
     assert_eq!(catalog.newest_that(&all, |_| false).unwrap(), None);
+    let few = |most| ids(&catalog.newest_few_that(&all, most, |backup| backup.id <= backup_id(2)).unwrap());
+    assert_eq!((few(1), few(9)), (vec![backup_id(2)], vec![backup_id(2), backup_id(1)]));
 }
 
 #[test]
