@@ -3,9 +3,10 @@
 //! Without the cargo feature `failpoints` a point compiles to nothing. With it, `CARELOG_FAIL=NAME=ACTION[@N]` acts on the
 //! N-th passage (default 1) of the point NAME: `kill` by SIGKILL to ourselves, `error` by an I/O error (ENOSPC), `wait` by
 //! waiting until the file that `CARELOG_FAIL_GO` names is there. `CARELOG_FAIL_TRACE=FILE` appends the name of each point
-//! that is reached, so that a test can enumerate them.
+//! that is reached, so that a test can enumerate them. `CARELOG_FAIL_PATIENCE_MS=N` shortens what is waited for others.
 
 use std::io;
+use std::time::Duration;
 
 /// Passes the point `name`.
 ///
@@ -57,4 +58,20 @@ pub fn pass(name: &str) -> io::Result<()> {
         }
         _ => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
     }
+}
+
+/// How long to wait for somebody else who may come back: `usual`.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+#[must_use]
+pub const fn patience(usual: Duration) -> Duration {
+    usual
+}
+
+/// How long to wait for somebody else who may come back: `usual`, unless the environment says otherwise.
+#[cfg(feature = "failpoints")]
+#[must_use]
+pub fn patience(usual: Duration) -> Duration {
+    let asked = std::env::var("CARELOG_FAIL_PATIENCE_MS").ok().and_then(|text| text.parse().ok());
+    asked.map_or(usual, Duration::from_millis)
 }

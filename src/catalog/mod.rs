@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 pub use alert::{Acknowledgement, AlertChange, AlertRecord};
 pub use audit::{AuditError, AuditFilter};
-pub use backup::{BackupFilter, BackupRecord, Hold};
+pub use backup::{BackupFilter, BackupRecord, Hold, References};
 pub use error::CatalogError;
 pub use find::FindError;
 pub use job::{

@@ -84,6 +84,7 @@ impl From<SourceError> for JobError {
 fn of_postgres(error: &PostgresError) -> (ErrorCode, &'static str) {
     match error {
         PostgresError::Cancelled(_) => (ErrorCode::Cancelled, ""),
+        PostgresError::Full { .. } => (ErrorCode::Failed, ""),
         PostgresError::ToolsTooOld { .. } | PostgresError::Rights { .. } => (ErrorCode::Refused, ""),
         PostgresError::NoTools { .. }
         | PostgresError::User { .. }

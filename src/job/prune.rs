@@ -16,6 +16,7 @@ use self::removal::{Gone, require_unheld};
 use super::archives;
 use super::context::{JobContext, Parts};
 use super::failure::failure;
+use crate::archive::SourceSummary;
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::model::{BackupId, BackupState, Class, ErrorCode, SourceName};
@@ -96,17 +97,25 @@ fn last_good_of(parts: &Parts, backup: &BackupRecord) -> Result<Option<SourceNam
         return Ok(None);
     }
     for held in &backup.sources {
-        if parts.source(&held.name).is_none_or(|source| source.kind() != held.kind) {
-            continue;
-        }
-        let filter =
-            BackupFilter { source: Some(held.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
-        let others = parts.catalog.list_backups(&filter)?;
-        let holds = |other: &&BackupRecord| other.sources.iter().any(|o| o.name == held.name && o.kind == held.kind);
-        let mut others = others.iter().filter(holds);
-        if !others.any(|other| other.id != backup.id && archives::are_present(parts, other)) {
+        let is_configured = parts.source(&held.name).is_some_and(|source| source.kind() == held.kind);
+        if is_configured && !is_in_another(parts, backup, held)? {
             return Ok(Some(held.name.clone()));
         }
     }
     Ok(None)
+}
+
+/// Whether another backup that can be restored holds a source of `backup` too.
+fn is_in_another(parts: &Parts, backup: &BackupRecord, source: &SourceSummary) -> Result<bool, JobError> {
+    let filter =
+        BackupFilter { source: Some(source.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
+    let holds = |other: &BackupRecord| other.sources.iter().any(|o| o.name == source.name && o.kind == source.kind);
+    // Among the newest there is almost always one; all that there are may be thousands.
+    for most in [4, usize::MAX] {
+        let others = parts.catalog.newest_few_that(&filter, most, |other| other.id != backup.id)?;
+        if others.iter().any(|other| holds(other) && archives::are_present(parts, other)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

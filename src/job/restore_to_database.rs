@@ -28,9 +28,16 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, database: &str) -> Re
         return Err(failure(ErrorCode::NotFound, message, hint));
     };
     cx.progress.expect(held.size_bytes, 0);
-    let warnings = source.load_into(&archive, database, cx.job.id, cx.progress)?;
+    let loaded = source.load_into(&archive, database, cx.job.id, cx.progress)?;
     failpoint::pass("restore_to_database.loaded")?;
-    let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(warnings) };
+    let count = |number: u64, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let summary = format!(
+        "loaded into the database '{database}': {}, {}",
+        count(loaded.tables, "table"),
+        count(loaded.rows, "row")
+    );
+    let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(loaded.warnings) };
+    outcome.notes.insert("summary".to_owned(), summary.into());
     outcome.notes.insert("database".to_owned(), database.into());
     outcome.notes.insert("bytes".to_owned(), held.size_bytes.into());
     Ok(outcome)
@@ -39,7 +46,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, database: &str) -> Re
 /// Removes what those of `jobs` that a crash interrupted left on a server.
 pub fn sweep_interrupted(parts: &super::Parts, jobs: &[Job]) {
     for job in jobs {
-        let JobSpec::Restore(RestoreSpec { to_database: Some(_), .. }) = &job.spec else { continue };
+        let JobSpec::Restore(RestoreSpec { to_database: Some(database), .. }) = &job.spec else { continue };
+        // It gets its name last.
+        tracing::warn!(
+            job_id = %job.id,
+            "loading a backup into the database '{database}' was interrupted: if there is one of this name, it is whole; what \
+             was half loaded is removed"
+        );
         for source in parts.sources.iter().filter(|source| source.kind() == SourceKind::Postgres) {
             if let Err(error) = source.sweep_staging(job.id) {
                 tracing::warn!(job_id = %job.id, %error, "what was loaded of '{}' may stay on its server", source.name());

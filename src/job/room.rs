@@ -57,7 +57,7 @@ pub(super) fn require_within_limit(parts: &Parts, room: Room) -> Result<(), JobE
         return Ok(());
     }
     let is_there = |backup: &BackupRecord| backup.state != BackupState::Missing;
-    let backups = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+    let backups = parts.catalog.list_backups_alone(&BackupFilter { all: true, ..BackupFilter::default() })?;
     let used = backups.iter().filter(|backup| is_there(backup)).map(|backup| backup.size_bytes);
     let used = used.fold(room.needed_bytes, u64::saturating_add);
     let Some(excess) = retention::excess(policy, used) else { return Ok(()) };
@@ -113,9 +113,8 @@ pub(super) fn of_backup(
 /// What a source takes at most, by the last backups of this mode that hold it; `None` when there is none.
 fn stored_size(parts: &Parts, source: &SourceName, mode: Mode) -> Result<Option<u64>, JobError> {
     let filter = BackupFilter { source: Some(source.clone()), ..BackupFilter::default() };
-    let backups = parts.catalog.list_backups(&filter)?;
-    let of_mode = backups.iter().filter(|backup| backup.mode == mode).take(LOOK_BACK);
-    let most = of_mode.map(|backup| taken_by(source, backup)).max();
+    let last = parts.catalog.newest_few_that(&filter, LOOK_BACK, |backup| backup.mode == mode)?;
+    let most = last.iter().map(|backup| taken_by(source, backup)).max();
     Ok(most.map(|bytes| bytes.saturating_add(bytes / GROWTH)))
 }
 

@@ -92,6 +92,20 @@ pub trait Source: Send + Sync + Debug {
     /// [`StageError::NoSuchMember`].
     fn plan(&self, archive: &ArchiveReader, paths: &[Vec<u8>], progress: &Progress) -> Result<SourcePlan, StageError>;
 
+    /// As [`plan`](Self::plan) of all of it, when what an earlier restore replaced is to be live again and `archive` is the
+    /// backup of that. What is brought back need not be there under the paths that were restored.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    fn plan_of_kept(
+        &self,
+        archive: &ArchiveReader,
+        _kept: &KeptData,
+        progress: &Progress,
+    ) -> Result<SourcePlan, StageError> {
+        self.plan(archive, &[], progress)
+    }
+
     /// Lays the restore point out beside the live data, every byte that comes from the archive checked against its
     /// SHA-256. After an error nothing of it is left.
     ///
@@ -112,7 +126,7 @@ pub trait Source: Send + Sync + Debug {
     fn sweep_staging(&self, job: JobId) -> Result<(), StageError>;
 
     /// Loads what `archive` holds of it into the database `name` of its server, which must not exist. Nothing live is
-    /// touched. `job` names what is made meanwhile, so that [`sweep_staging`](Self::sweep_staging) finds it. Returns warnings.
+    /// touched. `job` names what is made meanwhile, so that [`sweep_staging`](Self::sweep_staging) finds it.
     ///
     /// # Errors
     /// [`StageError`]; then nothing of it is left. [`SourceError::Refused`] for what is no database.
@@ -122,7 +136,7 @@ pub trait Source: Send + Sync + Debug {
         name: &str,
         _job: JobId,
         _progress: &Progress,
-    ) -> Result<Vec<String>, StageError> {
+    ) -> Result<LoadedDatabase, StageError> {
         let reason = format!("source '{}' is no database", self.name());
         Err(SourceError::Refused { path: name.into(), reason }.into())
     }
@@ -258,6 +272,17 @@ pub struct SourcePlan {
     pub bytes: u64,
     /// What a person should know before saying yes.
     pub notes: Vec<String>,
+}
+
+/// What was loaded into a new database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadedDatabase {
+    /// Tables with rows of their own.
+    pub tables: u64,
+    /// The rows of all of them.
+    pub rows: u64,
+    /// What a person should know.
+    pub warnings: Vec<String>,
 }
 
 /// The result of comparing live data with what was meant.

@@ -1,5 +1,6 @@
 -- A database as lines of JSON, one for each fact, without anything that differs between two databases that are the same:
--- no numbers of objects, no statistics, no ids of transactions. Two are the same when these lines are.
+-- no numbers of objects, no statistics, no ids of transactions. Two are the same when these lines are. Columns that not
+-- every version from 15 to 18 has are taken from the row as JSON: there one that does not exist is null.
 SET search_path = pg_catalog, pg_temp;
 SET datestyle = 'ISO';
 SET timezone = 'UTC';
@@ -46,9 +47,10 @@ SELECT jsonb_build_array('rights of public schema', nspowner::regrole, nspacl) F
 
 -- The database itself.
 SELECT jsonb_build_array('database', pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype,
-           datlocprovider, daticulocale, datconnlimit, datistemplate, datallowconn, datacl::text,
+           datlocprovider, coalesce(to_jsonb(d) -> 'datlocale', to_jsonb(d) -> 'daticulocale'),
+           to_jsonb(d) -> 'daticurules', datconnlimit, datistemplate, datallowconn, datacl::text,
            shobj_description(oid, 'pg_database'), (SELECT spcname FROM pg_tablespace t WHERE t.oid = dattablespace))
-FROM pg_database WHERE datname = current_database();
+FROM pg_database d WHERE datname = current_database();
 SELECT jsonb_build_array('setting', pg_get_userbyid(setrole), setconfig)
 FROM pg_db_role_setting
 WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -102,8 +104,9 @@ SELECT jsonb_build_array('label', enumtypid::regtype, row_number() OVER (PARTITI
 FROM pg_enum ORDER BY enumtypid::regtype::text COLLATE "C", enumsortorder;
 SELECT jsonb_build_array('range', rngtypid::regtype, rngsubtype::regtype, rngmultitypid::regtype) FROM pg_range ORDER BY 1;
 SELECT jsonb_build_array('collation', collnamespace::regnamespace, collname, collprovider, collisdeterministic,
-           collcollate, collctype, colliculocale)
-FROM pg_collation WHERE oid >= 16384 ORDER BY 1;
+           collcollate, collctype, coalesce(to_jsonb(c) -> 'colllocale', to_jsonb(c) -> 'colliculocale'),
+           to_jsonb(c) -> 'collicurules')
+FROM pg_collation c WHERE oid >= 16384 ORDER BY 1;
 SELECT jsonb_build_array('cast', castsource::regtype, casttarget::regtype, castfunc::regprocedure, castcontext, castmethod)
 FROM pg_cast WHERE oid >= 16384 ORDER BY 1;
 SELECT jsonb_build_array('operator', oid::regoperator, oprcode, oprcom::regoperator, oprrest, oprjoin)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
@@ -12,10 +13,10 @@ use crate::support::process::Answer;
 use crate::support::wait::{wait_for, wait_until};
 
 /// The n-th passage of a point.
-type Passage = (String, usize);
+pub(super) type Passage = (String, usize);
 
 /// A site whose restores keep nothing.
-fn site() -> Site {
+pub(super) fn site() -> Site {
     let site = Site::new();
     site.world.edit_config("keep_replaced = \"1h\"", "keep_replaced = \"0s\"");
     site
@@ -29,21 +30,7 @@ fn passages(site: &mut Site) -> Vec<Passage> {
     daemon.stop();
     site.assert_whole("undisturbed");
     site.change_again();
-    let mut counts = BTreeMap::new();
-    let text = fs::read_to_string(trace).unwrap();
-    let passages = text.lines().map(|point| {
-        let count = counts.entry(point.to_owned()).or_insert(0);
-        *count += 1;
-        (point.to_owned(), *count)
-    });
-    let is_ours = |(point, _): &Passage| {
-        point.starts_with("source.database.")
-            || matches!(
-                point.as_str(),
-                "restore.swapped" | "restore.compared" | "restore.replaced_saved" | "restore.discard"
-            )
-    };
-    let passages: Vec<Passage> = passages.filter(is_ours).collect();
+    let passages: Vec<Passage> = passages_in(&trace).into_iter().filter(is_of_database).collect();
     for step in ["refuse", "terminate", "rename", "allow", "done"] {
         let point = format!("source.database.forward.{step}");
         assert!(passages.iter().any(|(passed, _)| *passed == point), "{point} is not in {passages:#?}");
@@ -51,7 +38,31 @@ fn passages(site: &mut Site) -> Vec<Passage> {
     passages
 }
 
-fn plan((point, nth): &Passage, action: &str) -> String {
+/// All that a daemon passed that wrote `trace`.
+pub(super) fn passages_in(trace: &Path) -> Vec<Passage> {
+    let mut counts = BTreeMap::new();
+    let text = fs::read_to_string(trace).unwrap();
+    let passages = text.lines().map(|point| {
+        let count = counts.entry(point.to_owned()).or_insert(0);
+        *count += 1;
+        (point.to_owned(), *count)
+    });
+    passages.collect()
+}
+
+/// Whether only a database has it, or it is around its swap.
+pub(super) fn is_of_database((point, _): &Passage) -> bool {
+    const AROUND: [&str; 5] = [
+        "restore.swapped",
+        "restore.compared",
+        "restore.replaced_saved",
+        "restore.discard",
+        "restore_to_database.loaded",
+    ];
+    point.starts_with("source.database.") || AROUND.contains(&point.as_str())
+}
+
+pub(super) fn plan((point, nth): &Passage, action: &str) -> String {
     format!("{point}={action}@{nth}")
 }
 
@@ -59,7 +70,7 @@ impl Site {
     /// All sources are of one generation, and on the server is nothing but the live database. Returns whether it is the
     /// one of the backup.
     #[track_caller]
-    fn assert_whole(&self, context: &str) -> bool {
+    pub(super) fn assert_whole(&self, context: &str) -> bool {
         assert_eq!(self.databases(), [CLINIC], "{context}");
         let live = self.live();
         let is_new = live.records == self.then.records;
@@ -70,16 +81,23 @@ impl Site {
         is_new
     }
 
+    /// Waits until no journal is open.
+    pub(super) fn wait_settled(&self) {
+        wait_until("the restore to be settled", || self.is_settled());
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        let Ok(journals) = fs::read_dir(self.world.state_dir().join("restores")) else { return true };
+        journals
+            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap_or_default())
+            .all(|text| text.is_empty() || text.lines().any(|line| line.ends_with("\"step\":\"settled\"}")))
+    }
+
     /// Starts the daemon and waits until the last restore is settled, then restores undisturbed.
     #[track_caller]
-    fn recover(&mut self, context: &str) {
+    pub(super) fn recover(&mut self, context: &str) {
         let daemon = self.world.start();
-        wait_until("the restore to be settled", || {
-            let Ok(journals) = fs::read_dir(self.world.state_dir().join("restores")) else { return true };
-            journals
-                .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap_or_default())
-                .all(|text| text.is_empty() || text.lines().any(|line| line.ends_with("\"step\":\"settled\"}")))
-        });
+        self.wait_settled();
         let job = wait_for("the end of the job", || {
             let jobs = self.world.ctl(&["jobs", "--all", "--json"]).expect_code(0).json();
             let job = jobs["jobs"].as_array().unwrap().iter().find(|job| job["kind"] == "restore").cloned();

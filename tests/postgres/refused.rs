@@ -80,7 +80,7 @@ fn extensions_roles_and_rights_that_are_missing_are_all_named_at_once() {
     if !has_postgres() {
         return;
     }
-    let site = Site::with(|cluster, section| {
+    let mut site = Site::with(|cluster, section| {
         cluster.psql("postgres", "CREATE ROLE other; CREATE ROLE restorer LOGIN;");
         cluster.psql(
             CLINIC,
@@ -88,18 +88,27 @@ fn extensions_roles_and_rights_that_are_missing_are_all_named_at_once() {
         );
         format!("{section}restore_url = \"{}\"\n", cluster.url_as("restorer", CLINIC))
     });
+    // Nor may the reader read any more.
+    site.cluster.psql("postgres", "CREATE ROLE reader LOGIN");
+    site.cluster.psql(CLINIC, "ALTER TABLE patient ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY");
+    let reader = site.cluster.url_as("reader", CLINIC);
+    site.world.edit_config(&format!("\nurl = \"{}\"", site.cluster.url(CLINIC)), &format!("\nurl = \"{reader}\""));
+    site.now = site.live();
     let _daemon = site.world.start();
-    let parts = [
+    let granted = [
         "ALTER ROLE \"restorer\" CREATEDB;",
         "GRANT \"app\" TO \"restorer\";",
         "GRANT \"other\" TO \"restorer\";",
         "GRANT pg_signal_backend TO \"restorer\";",
+        "GRANT pg_read_all_data TO \"reader\";",
+        "ALTER ROLE \"reader\" BYPASSRLS;",
     ];
-    fails(&site, &site.backup, 9, &parts);
-    site.cluster.psql(
-        "postgres",
-        "ALTER ROLE restorer CREATEDB; GRANT app, other, pg_signal_backend, pg_read_all_data TO restorer;",
-    );
+    fails(&site, &site.backup, 9, &granted);
+    let plan = site.world.ctl(&["restore", &site.backup, "--dry-run"]).expect_code(9);
+    for statement in granted {
+        assert!(plan.stderr.contains(statement), "'{statement}' is not in: {}", plan.stderr);
+        site.cluster.psql(CLINIC, statement);
+    }
     let answer = site.restore();
     assert!([0, 3].contains(&answer.code), "{answer:?}");
     let live = site.live();
@@ -134,7 +143,10 @@ fn a_role_that_is_missing_is_made_and_one_that_exists_is_left_alone() {
         return;
     }
     let site = Site::with(|cluster, section| {
-        cluster.psql("postgres", "CREATE ROLE gone NOLOGIN; CREATE ROLE another LOGIN CREATEDB;");
+        cluster.psql(
+            "postgres",
+            "CREATE ROLE gone NOLOGIN; COMMENT ON ROLE gone IS 'it was here'; CREATE ROLE another LOGIN CREATEDB;",
+        );
         cluster.psql(CLINIC, "GRANT SELECT ON patient TO gone, another");
         section
     });
@@ -149,6 +161,31 @@ fn a_role_that_is_missing_is_made_and_one_that_exists_is_left_alone() {
     site.live().database.assert_same_as(&site.then.database);
     let login = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'another'";
     assert_eq!(site.cluster.psql("postgres", login), "f\n");
+    let comment = "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = 'gone'";
+    assert_eq!(site.cluster.psql("postgres", comment), "it was here\n");
+}
+
+#[test]
+fn roles_that_were_made_for_a_restore_that_fails_are_dropped_and_others_are_not() {
+    if !has_postgres() {
+        return;
+    }
+    let mut site = Site::with(|cluster, section| {
+        cluster.psql("postgres", "CREATE ROLE gone; CREATE ROLE stays; GRANT stays TO gone;");
+        cluster.psql(CLINIC, "GRANT SELECT ON patient TO gone, stays");
+        section
+    });
+    site.cluster.psql(CLINIC, "DROP OWNED BY gone; DROP OWNED BY stays;");
+    site.cluster.psql("postgres", "DROP ROLE gone;");
+    site.now = site.live();
+    let broken = forge(&site.world, |sql| sql.replacen("CREATE TABLE", "CREATE NONSENSE", 1));
+    let fewer = forge(&site.world, |sql| sql.replace("7\tPatient 7\n", ""));
+    let _daemon = site.world.start();
+    for (backup, why) in [(broken, "NONSENSE"), (fewer, "499 rows were loaded")] {
+        fails(&site, &backup, 1, &[why]);
+        let roles = "SELECT rolname FROM pg_roles WHERE rolname IN ('gone', 'stays')";
+        assert_eq!(site.cluster.psql("postgres", roles), "stays\n");
+    }
 }
 
 #[test]

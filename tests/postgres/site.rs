@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::backup::world_with;
 use crate::support::database_image::DatabaseImage;
-use crate::support::postgres::Cluster;
+use crate::support::postgres::{Cluster, has_postgres};
 use crate::support::process::Answer;
 use crate::support::{TreeImage, World};
 
@@ -41,6 +41,16 @@ impl Site {
         Self::with(|_, section| section)
     }
 
+    /// Gives `test` a site whose daemon runs. Nothing is done where there is no PostgreSQL.
+    pub(super) fn while_it_runs(test: impl FnOnce(&Self)) {
+        if !has_postgres() {
+            return;
+        }
+        let site = Self::new();
+        let _daemon = site.world.start();
+        test(&site);
+    }
+
     /// As [`Site::new`], with the section of the source that `edit` makes of the usual one, after the database was made.
     pub(super) fn with(edit: impl FnOnce(&Cluster, String) -> String) -> Self {
         let cluster = Cluster::start();
@@ -50,10 +60,20 @@ impl Site {
 
     /// With the database `name` of `cluster`.
     pub(super) fn of(cluster: Cluster, name: &str, edit: impl FnOnce(&Cluster, String) -> String) -> Self {
+        Self::of_with(cluster, name, &[], edit)
+    }
+
+    /// As [`Site::of`], backed up by a daemon with these environment variables.
+    pub(super) fn of_with(
+        cluster: Cluster,
+        name: &str,
+        environment: &[(&str, &str)],
+        edit: impl FnOnce(&Cluster, String) -> String,
+    ) -> Self {
         let section = edit(&cluster, cluster.section("database", name));
         let world = world_with(&section);
         world.edit_config("keep_replaced = \"0s\"", "keep_replaced = \"1h\"");
-        let daemon = world.start();
+        let daemon = world.start_with(environment);
         let answer = world.ctl(&["backup", "--json"]).expect_code(0);
         let backup = answer.json()["backup_id"].as_str().unwrap().to_owned();
         daemon.stop();
@@ -86,6 +106,13 @@ impl Site {
     /// The names of all databases but those that every cluster has.
     pub(super) fn databases(&self) -> Vec<String> {
         databases(&self.cluster)
+    }
+
+    /// The database that a restore has kept.
+    #[track_caller]
+    pub(super) fn kept(&self) -> String {
+        let databases = self.databases();
+        databases.iter().find(|name| name.starts_with("clinic_before_")).expect("a database that is kept").clone()
     }
 
     /// The OID of the database of this name.

@@ -35,7 +35,7 @@ fn failing_backup(world: &World, code: i32) -> Answer {
 }
 
 #[track_caller]
-fn assert_says(answer: &Answer, parts: &[&str]) {
+pub(super) fn assert_says(answer: &Answer, parts: &[&str]) {
     for part in parts {
         assert!(answer.stderr.contains(part), "'{part}' is not in: {}", answer.stderr);
     }
@@ -112,11 +112,17 @@ fn a_password_comes_from_its_file_and_is_nowhere_else() {
     daemon.signal(nix::sys::signal::Signal::SIGTERM);
     daemon.wait();
 
+    assert_nowhere(&world, PASSWORD);
+}
+
+/// No file of the world holds `secret`: no log, catalog, archive.
+#[track_caller]
+pub(super) fn assert_nowhere(world: &World, secret: &str) {
     let mut looked_at = 0;
     for file in files_below(&world.path("")) {
         let bytes = fs::read(&file).unwrap();
         let plain = if file.to_string_lossy().ends_with(".zst") { decompressed(&file) } else { bytes };
-        let found = plain.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes());
+        let found = plain.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!found, "{} holds the password", file.display());
         looked_at += 1;
     }
@@ -238,7 +244,7 @@ fn what_the_role_may_not_read_is_listed_before_anything_starts() {
     let _daemon = world.start();
     let answer = failing_backup(&world, 9);
     assert_says(&answer, &["'reader' may not read everything", "closed.\"Letters\", closed.numbers, public.patient"]);
-    assert_says(&answer, &["GRANT pg_read_all_data TO \"reader\""]);
+    assert_says(&answer, &["GRANT pg_read_all_data TO \"reader\";"]);
     cluster.psql("clinic", "GRANT pg_read_all_data TO reader");
     world.ctl(&["backup"]).expect_code(0);
 
@@ -264,6 +270,21 @@ fn what_the_role_may_not_read_is_listed_before_anything_starts() {
     world.edit_config("url = ", "include_role_passwords = true\nurl = ");
     world.ctl(&["reload"]).expect_code(0);
     assert_says(&failing_backup(&world, 9), &["may not read password hashes", "include_role_passwords = false"]);
+
+    // All that is missing, at once; and then nothing is.
+    cluster.psql("clinic", "REVOKE SELECT ON closed.\"Letters\" FROM reader; ALTER ROLE reader NOBYPASSRLS");
+    let answer = failing_backup(&world, 9);
+    let granted = [
+        "GRANT pg_read_all_data TO \"reader\";",
+        "ALTER ROLE \"reader\" BYPASSRLS;",
+        "GRANT SELECT ON pg_catalog.pg_authid TO \"reader\";",
+    ];
+    assert_says(&answer, &granted);
+    for statement in &granted[1..] {
+        cluster.psql("clinic", statement);
+    }
+    cluster.psql("clinic", "GRANT SELECT ON closed.\"Letters\" TO reader");
+    world.ctl(&["backup"]).expect_code(0);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub(crate) struct Cluster {
     dir: TempDir,
     bin: PathBuf,
     user: User,
+    port: Option<u16>,
     options: Vec<String>,
     server: Option<Child>,
 }
@@ -55,6 +57,25 @@ impl Cluster {
     /// As [`Cluster::start`], with these parameters, for example `max_connections=5`.
     #[track_caller]
     pub(crate) fn start_with(parameters: &[&str]) -> Self {
+        Self::make(parameters, None, |_| {})
+    }
+
+    /// As [`Cluster::start`], listening at 127.0.0.1 too ([`Cluster::tcp_url`]).
+    #[track_caller]
+    pub(crate) fn start_on_tcp() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::make(&["listen_addresses=127.0.0.1", &format!("port={port}")], Some(port), |_| {})
+    }
+
+    /// As [`Cluster::start`], with its data on another disk: `mount` is given the folder before anything is in it. The log
+    /// of changes (WAL) stays on this one.
+    #[track_caller]
+    pub(crate) fn start_on(mount: impl FnOnce(&Path)) -> Self {
+        Self::make(&[], None, mount)
+    }
+
+    #[track_caller]
+    fn make(parameters: &[&str], port: Option<u16>, mount: impl FnOnce(&Path)) -> Self {
         let uid = if is_root() { None } else { Some(Uid::effective()) };
         let user = match uid {
             Some(uid) => User::from_uid(uid),
@@ -64,9 +85,13 @@ impl Cluster {
         let dir = tempfile::Builder::new().prefix("pg-").tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         let bin = newest_bin().expect("PostgreSQL's programs");
-        let mut cluster = Self { dir, bin, user, options: Vec::new(), server: None };
-        for folder in [cluster.data(), cluster.socket_dir()] {
-            fs::create_dir(&folder).unwrap();
+        let mut cluster = Self { dir, bin, user, port, options: Vec::new(), server: None };
+        fs::create_dir(cluster.data()).unwrap();
+        mount(&cluster.data());
+        for folder in [cluster.wal(), cluster.socket_dir()] {
+            fs::create_dir(folder).unwrap();
+        }
+        for folder in [cluster.data(), cluster.wal(), cluster.socket_dir()] {
             chown(&folder, Some(cluster.user.uid), Some(cluster.user.gid)).unwrap();
         }
         // Traversable by the daemon and by whomever the programs run as.
@@ -74,6 +99,7 @@ impl Cluster {
         let data = cluster.data();
         let superuser = format!("--username={}", cluster.user.name);
         let mut initdb = cluster.program("initdb");
+        initdb.arg("--waldir").arg(cluster.wal());
         initdb.args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--auth=peer", &superuser, "--pgdata"]);
         run(initdb.arg(&data)).expect_code(0);
         cluster.let_in(&[&format!("local all {} peer", cluster.user.name), "local all all trust"]);
@@ -160,6 +186,10 @@ impl Cluster {
         self.dir.path().join("data")
     }
 
+    fn wal(&self) -> PathBuf {
+        self.dir.path().join("wal")
+    }
+
     /// The folder of PostgreSQL's programs.
     pub(crate) fn bin(&self) -> &Path {
         &self.bin
@@ -181,7 +211,20 @@ impl Cluster {
     }
 
     fn url_with(&self, user: &str, database: &str) -> String {
-        format!("postgresql://{user}/{}?host={}", percent_encoded(database), self.socket_dir().display())
+        let port = self.port.map_or_else(String::new, |port| format!("&port={port}"));
+        format!("postgresql://{user}/{}?host={}{port}", percent_encoded(database), self.socket_dir().display())
+    }
+
+    /// The URL of `database` as `role` by TCP. Of a cluster that listens there.
+    #[track_caller]
+    pub(crate) fn tcp_url(&self, role: &str, database: &str) -> String {
+        format!("postgresql://{}@127.0.0.1:{}/{}", percent_encoded(role), self.port(), percent_encoded(database))
+    }
+
+    /// Where it listens.
+    #[track_caller]
+    pub(crate) fn port(&self) -> u16 {
+        self.port.expect("a cluster that was started on TCP")
     }
 
     /// The section of a configuration for the source `name`, which is `database` here.
@@ -208,6 +251,7 @@ impl Cluster {
     pub(crate) fn client(&self, name: &str) -> Command {
         let mut command = self.program(name);
         command.env("PGHOST", self.socket_dir()).env("PGUSER", self.user());
+        command.envs(self.port.map(|port| ("PGPORT", port.to_string())));
         command
     }
 

@@ -1,6 +1,6 @@
 //! Jobs: the list, all about one, and what is said at the end of one.
 
-use carelog_rpc::{Job, JobKind, JobState};
+use carelog_rpc::{Job, JobKind, JobResult, JobState};
 
 use crate::output::backup::requester;
 use crate::output::table::{Look, Tone, cell, optional, toned};
@@ -67,7 +67,7 @@ pub(crate) fn details(job: &Job, look: &Look) -> String {
         text += &phases(job, look);
     }
     if let Some(result) = &job.result {
-        text += &format!("\n\n{}, {}", count(result.files, "file"), size(result.bytes));
+        text += &format!("\n\n{}", amount(result));
     }
     for line in problems(job) {
         text += "\n";
@@ -85,7 +85,7 @@ pub(crate) fn summary(job: &Job, look: &Look) -> String {
         Some(result) => {
             let amount = match job.kind {
                 JobKind::Prune => format!("{} freed", size(result.bytes)),
-                _ => format!("{}, {}", count(result.files, "file"), size(result.bytes)),
+                _ => amount(result),
             };
             lines.push(format!("{} {done}: {amount} in {took}", job.kind));
             lines.extend(result.summary.as_deref().map(|summary| clean(summary).into_owned()));
@@ -95,6 +95,14 @@ pub(crate) fn summary(job: &Job, look: &Look) -> String {
     let ids = [("backup", &job.backup_id), ("safety backup", &job.safety_backup_id)];
     lines.extend(ids.iter().filter_map(|(name, id)| Some(format!("{name}: {}", clean(id.as_deref()?)))));
     lines.join("\n")
+}
+
+/// A database that was loaded is no file; what it holds says the summary.
+fn amount(result: &JobResult) -> String {
+    match (result.files, &result.summary) {
+        (0, Some(_)) => size(result.bytes),
+        _ => format!("{}, {}", count(result.files, "file"), size(result.bytes)),
+    }
 }
 
 /// Damage and warnings, a line each.

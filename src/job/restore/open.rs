@@ -13,6 +13,7 @@ use crate::archive::{ArchiveReader, EntryKind, SourceMetadata};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
 use crate::progress::Progress;
+use crate::source::postgres::PostgresError;
 use crate::source::{
     KeptData, SafetyBackup, Source, SourceError, SourcePlan, StageError, StageRequest, Staged, Wanted, shown,
 };
@@ -101,9 +102,11 @@ impl Restoring {
         failure(ErrorCode::Corruption, message, &hint)
     }
 
-    /// What it would do to each source. A partial restore leaves a source out of which nothing can be told or had.
+    /// What it would do to each source. A partial restore leaves a source out of which nothing can be told or had. What is
+    /// refused is refused at once, for all sources, with what prevents saving them first.
     pub(super) fn plan(&mut self, progress: &Progress) -> Result<Vec<SourcePlan>, JobError> {
         let mut plans = Vec::with_capacity(self.replacements.len());
+        let mut refused: Vec<JobError> = Vec::new();
         let mut kept = Vec::with_capacity(self.replacements.len());
         for replacement in std::mem::take(&mut self.replacements) {
             match replacement.plan(progress) {
@@ -116,10 +119,17 @@ impl Restoring {
                     self.damage.push(format!("left as it is: source '{name}': {}", error.message));
                 }
                 Err(error) if error.code == ErrorCode::Corruption => return Err(self.is_damaged(&error.message)),
+                Err(error) if error.code == ErrorCode::Refused => {
+                    refused.push(error);
+                    kept.push(replacement);
+                }
                 Err(error) => return Err(error),
             }
         }
         self.replacements = kept;
+        if !refused.is_empty() {
+            return Err(self.refused(refused));
+        }
         match (plans.is_empty(), self.damage.first()) {
             (true, Some(first)) => {
                 let message = format!("nothing of {} can be restored: {first}", self.record.filename);
@@ -128,6 +138,17 @@ impl Restoring {
             }
             _ => Ok(plans),
         }
+    }
+
+    /// All that was refused as one, and the rights that would be found missing next.
+    fn refused(&self, refused: Vec<JobError>) -> JobError {
+        let rights = self.replacements.iter().filter_map(|replacement| match replacement.source.check() {
+            Err(error @ SourceError::Postgres(PostgresError::Rights { .. })) => Some(error.to_string()),
+            _ => None,
+        });
+        let hint = refused.iter().map(|error| error.hint.clone()).find(|hint| !hint.is_empty()).unwrap_or_default();
+        let messages: Vec<String> = refused.into_iter().map(|error| error.message).chain(rights).collect();
+        failure(ErrorCode::Refused, messages.join("; "), &hint)
     }
 
     /// Files and bytes that are restored, which need not be all that the backup holds.
@@ -169,9 +190,11 @@ impl Restoring {
 
 impl Replacement {
     fn plan(&self, progress: &Progress) -> Result<SourcePlan, JobError> {
-        // What is brought back need not be there under the paths that were restored.
-        let paths = if self.kept.is_some() { &[] } else { &self.paths[..] };
-        self.source.plan(&self.archive, paths, progress).map_err(|error| self.plan_error(error))
+        let plan = match &self.kept {
+            Some(kept) => self.source.plan_of_kept(&self.archive, kept, progress),
+            None => self.source.plan(&self.archive, &self.paths, progress),
+        };
+        plan.map_err(|error| self.plan_error(error))
     }
 
     /// Lays it out beside the live data.

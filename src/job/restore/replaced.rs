@@ -81,7 +81,9 @@ fn save_again(
 /// From now on it can be proved that nobody changed what is kept. Returns warnings.
 fn seal(journal: &mut Journal) -> Vec<String> {
     let mut warnings = Vec::new();
-    for record in databases(&journal.state) {
+    let swaps: Vec<SwapRecord> =
+        journal.state.swaps.iter().filter(|record| record.method().is_of_database()).cloned().collect();
+    for record in swaps {
         let sealed = record.sealed().map_err(|error| error.to_string());
         let written = sealed.and_then(|sealed| {
             let step = sealed.map(|record| Step::Sealed { record });

@@ -6,9 +6,9 @@ use carelog_rpc::codec::pages;
 use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 
 use crate::audit::Entry;
-use crate::catalog::{BackupFilter, BackupRecord, Hold};
+use crate::catalog::{BackupFilter, BackupRecord, Hold, References};
 use crate::job::{leaves_trash_at, require_kept};
-use crate::model::{BackupState, SourceName};
+use crate::model::{BackupId, BackupState, SourceName};
 use crate::server::access::Caller;
 use crate::server::download::Prepared;
 use crate::server::failure::Failure;
@@ -27,22 +27,24 @@ impl Server {
             until: request.until.as_deref().map(|text| time::parse_end(text, now, &zone)).transpose()?,
             all: request.all,
         };
-        let backups = self.parts().catalog.list_backups(&filter)?;
-        let shown = backups.iter().map(|backup| self.shown(backup)).collect::<Result<_, Failure>>()?;
-        let pages = pages(shown).map_err(too_long)?;
+        let catalog = &self.parts().catalog;
+        let backups = catalog.list_backups_alone(&filter)?;
+        let ids: Vec<BackupId> = backups.iter().map(|backup| backup.id).collect();
+        let mut references = catalog.references_of(&ids)?;
+        let shown = |backup: &BackupRecord| self.shown(backup, &references.remove(&backup.id).unwrap_or_default());
+        let pages = pages(backups.iter().map(shown).collect()).map_err(too_long)?;
         Ok(Answer::Replies(pages.into_iter().map(Reply::Backups).collect()))
     }
 
     pub(in crate::server) fn show(&self, backup: &str) -> Result<Answer, Failure> {
-        let record = self.parts().catalog.find_backup(backup)?;
-        Answer::one(Reply::Backup(Box::new(self.shown(&record)?)))
+        let catalog = &self.parts().catalog;
+        let record = catalog.find_backup(backup)?;
+        Answer::one(Reply::Backup(Box::new(self.shown(&record, &catalog.references(record.id)?))))
     }
 
-    fn shown(&self, record: &BackupRecord) -> Result<carelog_rpc::Backup, Failure> {
-        let parts = self.parts();
-        let shown = wire::backup(record, &parts.catalog.needed_by(record.id)?);
-        let trashed_until = record.trashed_at.map(|since| leaves_trash_at(&parts, since).into());
-        Ok(carelog_rpc::Backup { trashed_until, ..shown })
+    fn shown(&self, record: &BackupRecord, references: &References) -> carelog_rpc::Backup {
+        let trashed_until = record.trashed_at.map(|since| leaves_trash_at(&self.parts(), since).into());
+        carelog_rpc::Backup { trashed_until, ..wire::backup(record, references) }
     }
 
     pub(in crate::server) fn hold(

@@ -53,25 +53,32 @@ struct Found {
 }
 
 impl Found {
+    /// Refuses, naming everything at once.
     fn require_rights(&self, source: &Postgres) -> Result<(), PostgresError> {
-        let refused = |what, named, remedy: String| {
-            let (role, database) = (self.role.clone(), source.database().to_owned());
-            Err(PostgresError::Rights { role, database, what, named, remedy })
-        };
+        let mut missing = Vec::new();
         let role = super::sql::Identifier(&self.role);
         if !self.unreadable.is_empty() {
-            let remedy = format!("GRANT pg_read_all_data TO {role}; lets it read all");
-            return refused("read everything", listed(&self.unreadable), remedy);
+            let named = listed(&self.unreadable);
+            missing.push(format!("read everything ({named}): GRANT pg_read_all_data TO {role};"));
         }
         if !self.filtered.is_empty() {
-            let remedy = format!("ALTER ROLE {role} BYPASSRLS; or a superuser in url lets it");
-            return refused("read every row of tables with row-level security", listed(&self.filtered), remedy);
+            let named = listed(&self.filtered);
+            missing.push(format!(
+                "read every row of tables with row-level security ({named}): ALTER ROLE {role} BYPASSRLS; or name a \
+                 superuser in url"
+            ));
         }
         if source.options.include_role_passwords && !self.reads_passwords {
-            let remedy = "set include_role_passwords = false, or name a superuser in url".to_owned();
-            return refused("read password hashes", "pg_authid".to_owned(), remedy);
+            missing.push(format!(
+                "read password hashes (pg_authid): GRANT SELECT ON pg_catalog.pg_authid TO {role}; in this database, or set \
+                 include_role_passwords = false"
+            ));
         }
-        Ok(())
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (role, database) = (self.role.clone(), source.database().to_owned());
+        Err(PostgresError::Rights { role, database, missing: missing.join("; it may not ") })
     }
 }
 

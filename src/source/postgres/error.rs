@@ -79,6 +79,18 @@ pub enum PostgresError {
         /// What the program printed, or its exit status when it printed nothing.
         message: String,
     },
+    /// The server has no room left.
+    #[error(
+        "{doing}: the disk of the database server at {url} is full: {message}; free space there (df), and try again"
+    )]
+    Full {
+        /// What was tried, naming the database.
+        doing: String,
+        /// The server.
+        url: String,
+        /// What the program printed.
+        message: String,
+    },
     /// It took too long and was ended.
     #[error("{doing}: no answer from the server at {url} after {seconds} s")]
     TimedOut {
@@ -90,18 +102,14 @@ pub enum PostgresError {
         seconds: u64,
     },
     /// The role may not do what is needed.
-    #[error("the role '{role}' may not {what} in the database '{database}': {named}; {remedy}")]
+    #[error("in the database '{database}' the role '{role}' may not {missing}")]
     Rights {
         /// The role on the server.
         role: String,
         /// The database.
         database: String,
-        /// What it lacks, for example `read everything`.
-        what: &'static str,
-        /// The things at fault.
-        named: String,
-        /// What to do.
-        remedy: String,
+        /// Everything that it lacks, each with the statement that grants it.
+        missing: String,
     },
     /// A dump that ended well and still is not whole.
     #[error("the dump of the database '{database}' is not whole: {why}")]

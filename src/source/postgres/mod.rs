@@ -23,8 +23,8 @@ pub use tools::Version;
 
 use super::error::{SnapshotError, SourceError, StageError};
 use super::{
-    CheckReport, Estimate, RecordedSwap, SnapshotRequest, SnapshotTaken, Source, SourcePlan, StageRequest, Staged,
-    SwapRecord,
+    CheckReport, Estimate, KeptData, LoadedDatabase, RecordedSwap, SnapshotRequest, SnapshotTaken, Source, SourcePlan,
+    StageRequest, Staged, SwapRecord,
 };
 use crate::archive::{ArchiveReader, ArchiveWriter, SourceMetadata};
 use crate::clock::Clock;
@@ -108,6 +108,15 @@ impl Source for Postgres {
         restore::plan(self, archive, paths, progress)
     }
 
+    fn plan_of_kept(
+        &self,
+        archive: &ArchiveReader,
+        kept: &KeptData,
+        progress: &Progress,
+    ) -> Result<SourcePlan, StageError> {
+        restore::plan_of_kept(self, archive, kept, progress)
+    }
+
     fn stage(
         &self,
         archive: &Arc<ArchiveReader>,
@@ -127,7 +136,7 @@ impl Source for Postgres {
         name: &str,
         job: JobId,
         progress: &Progress,
-    ) -> Result<Vec<String>, StageError> {
+    ) -> Result<LoadedDatabase, StageError> {
         restore::load_into(self, archive, name, job, progress)
     }
 

@@ -153,6 +153,15 @@ impl Server {
         Invocation { program, arguments, environment, run_as, timeout }
     }
 
+    /// Statements behind which what takes long may take it, whatever the site has set.
+    pub(super) const fn without_timeouts(&self) -> &'static str {
+        if self.version.is_at_least(17) {
+            "SET statement_timeout = 0;\nSET transaction_timeout = 0;\n"
+        } else {
+            "SET statement_timeout = 0;\n"
+        }
+    }
+
     /// What a program's end means.
     pub(super) fn require_success(&self, database: &str, doing: &str, ended: &Ended) -> Result<(), PostgresError> {
         if ended.status.success() {
@@ -171,6 +180,8 @@ impl Server {
             PostgresError::Denied { url: url(), message }
         } else if says(&UNREACHABLE) || ended.status.code() == Some(PSQL_NO_CONNECTION) {
             PostgresError::Unreachable { url: url(), message }
+        } else if says(&FULL) {
+            PostgresError::Full { doing: doing.to_owned(), url: self.connection.url.to_string(), message }
         } else {
             PostgresError::Failed { doing: doing.to_owned(), message }
         })
@@ -228,6 +239,7 @@ const DENIED: [&str; 6] = [
     "permission denied for database",
     "FATAL:  role \"",
 ];
+const FULL: [&str; 1] = ["No space left on device"];
 const UNREACHABLE: [&str; 8] = [
     "Connection refused",
     "No such file or directory",

@@ -31,7 +31,7 @@ pub(super) struct Facts {
     /// Of the roles that the backup needs, those that exist.
     pub(super) roles: Vec<ExistingRole>,
     /// Of the tablespaces that the backup needs, those that exist.
-    pub(super) tablespaces: Vec<String>,
+    pub(super) tablespaces: Vec<ExistingTablespace>,
     /// The folder in which the database's own tablespace lies, as the server sees it.
     pub(super) directory: Option<String>,
 }
@@ -45,6 +45,14 @@ pub(super) struct LiveDatabase {
     pub(super) allows: bool,
     /// What it takes on the disk; unknown to a role that may not connect to it.
     pub(super) bytes: Option<u64>,
+}
+
+/// A tablespace that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct ExistingTablespace {
+    pub(super) name: String,
+    /// Whether the role that asks may put something into it.
+    pub(super) may_create: bool,
 }
 
 /// A role that exists.
@@ -70,10 +78,17 @@ impl Facts {
         let live = Literal(live);
         let extensions = list(globals.extensions.iter().map(|extension| extension.name.as_str()));
         let owner = [globals.database.owner.as_str()];
-        let roles = list(globals.roles.iter().map(|role| role.name.as_str()).chain(owner));
+        let grantors = globals.grants.iter().flatten().map(|grant| grant.grantor.as_str());
+        let roles = list(globals.roles.iter().map(|role| role.name.as_str()).chain(owner).chain(grantors));
         let tablespace = globals.database.tablespace.as_str();
         let tablespaces = list(globals.tablespaces.iter().map(String::as_str).chain([tablespace]));
         let tablespace = Literal(tablespace);
+        // From 16 on a member may have what the role has, and still not be allowed to become it.
+        let is_ours = if server.version.is_at_least(16) {
+            "pg_has_role(a.oid, 'USAGE') AND pg_has_role(a.oid, 'SET')"
+        } else {
+            "pg_has_role(a.oid, 'USAGE')"
+        };
         let sql = format!(
             "SELECT json_build_object(\n\
              'user', r.rolname, 'is_superuser', r.rolsuper, 'may_create_databases', r.rolcreatedb OR r.rolsuper,\n\
@@ -91,10 +106,11 @@ impl Facts {
              'roles', (SELECT coalesce(json_agg(json_build_object('name', a.rolname, 'superuser', a.rolsuper, 'inherit',\n\
              a.rolinherit, 'create_role', a.rolcreaterole, 'create_database', a.rolcreatedb, 'login', a.rolcanlogin,\n\
              'replication', a.rolreplication, 'bypass_rls', a.rolbypassrls, 'connection_limit', a.rolconnlimit,\n\
-             'is_ours', pg_has_role(a.oid, 'USAGE'), 'member_of', (SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]')\n\
+             'is_ours', {is_ours}, 'member_of', (SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]')\n\
              FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = a.oid))), '[]')\n\
              FROM pg_roles a WHERE a.rolname IN ({roles})),\n\
-             'tablespaces', (SELECT coalesce(json_agg(spcname), '[]') FROM pg_tablespace WHERE spcname IN ({tablespaces})),\n\
+             'tablespaces', (SELECT coalesce(json_agg(json_build_object('name', spcname, 'may_create',\n\
+             has_tablespace_privilege(oid, 'CREATE'))), '[]') FROM pg_tablespace WHERE spcname IN ({tablespaces})),\n\
              'directory', coalesce((SELECT nullif(pg_tablespace_location(oid), '') FROM pg_tablespace\n\
              WHERE spcname = {tablespace}), (SELECT setting FROM pg_settings WHERE name = 'data_directory')))\n\
              FROM pg_roles r WHERE r.rolname = current_user"

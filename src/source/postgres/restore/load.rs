@@ -9,7 +9,6 @@ use super::super::dump::DumpScanner;
 use super::super::error::PostgresError;
 use super::super::process::Process;
 use super::super::server::Server;
-use super::super::sql::Identifier;
 use super::facts::Facts;
 use super::held::{Held, damaged};
 use crate::archive::{ArchiveReader, ContentReader, ReadError};
@@ -19,51 +18,31 @@ use crate::archive::{ArchiveReader, ContentReader, ReadError};
 const LOADING: &str = "-c synchronous_commit=off -c statement_timeout=0 -c lock_timeout=0 \
      -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on -c default_transaction_read_only=off";
 
+/// The first major version that can make a database by its log. It leaves files with holes and their pages in memory: on a
+/// disk that gets full these can be written by nobody, and keep every session from its next page. So files are copied.
+const STRATEGY: u32 = 15;
+/// The first major version that knows `transaction_timeout`. A pg_dump of it and later ones sets it, whatever the server.
+const TRANSACTION_TIMEOUT: u32 = 17;
+/// How it sets it, at the beginning of a line.
+const SETS_TRANSACTION_TIMEOUT: &[u8] = b"\nSET transaction_timeout = 0;";
+
 /// Ends a load: what was committed before without waiting for the disk is on it when this one is. A server that crashes
 /// before takes the session with it, and so cannot lose the end of a dump unnoticed. Only a transaction that logs something
 /// waits for the disk, so this one logs a message. It stands on lines of its own, whatever the dump ended with.
 const DURABLE: &[u8] = b"\n;\nSET synchronous_commit = on;\nSELECT \
      pg_catalog.pg_logical_emit_message(true, 'carelog', '');\n";
 
-/// Makes the roles that are missing; returns them.
-pub(super) fn create_roles(server: &Server, facts: &Facts, held: &Held) -> Result<Vec<String>, PostgresError> {
-    let exists = |name: &str| facts.roles.iter().any(|role| role.name == name);
-    let missing: Vec<_> =
-        held.globals.roles.iter().filter(|role| role.definition.is_some() && !exists(&role.name)).collect();
-    if missing.is_empty() {
-        return Ok(Vec::new());
-    }
-    let create = missing.iter().flat_map(|role| role.create());
-    let memberships = missing.iter().flat_map(|role| role.memberships());
-    // Who is no superuser can give only to roles that it is a member of.
-    let ours = missing.iter().filter(|_| !facts.is_superuser);
-    let ours = ours.map(|role| format!("GRANT {} TO CURRENT_USER;", Identifier(&role.name)));
-    let statements: Vec<String> = create.chain(memberships).chain(ours).collect();
-    // A log of statements would show passwords, which only a superuser can keep out of it.
-    let quiet =
-        if facts.is_superuser { "SET log_statement = 'none';\nSET log_min_error_statement = 'panic';\n" } else { "" };
-    let sql = format!("{quiet}BEGIN;\n{}\nCOMMIT;\n", statements.join("\n"));
-    server.change(&server.connection.maintenance_db, "making the roles that are missing", &sql, None)?;
-    Ok(missing.into_iter().map(|role| role.name.clone()).collect())
-}
-
-/// Takes away again what [`create_roles`] made. What cannot be taken away is used by somebody since.
-pub(super) fn drop_roles(server: &Server, roles: &[String]) {
-    for role in roles.iter().rev() {
-        let sql = format!("DROP ROLE {};\n", Identifier(role));
-        if let Err(error) = server.change(&server.connection.maintenance_db, "dropping a role", &sql, None) {
-            tracing::warn!(%error, "the role '{role}', which a restore made, stays");
-        }
-    }
-}
-
 /// Makes the empty database `name` like the one that was backed up.
 pub(super) fn create_database(server: &Server, facts: &Facts, held: &Held, name: &str) -> Result<(), PostgresError> {
     let tablespace = &held.globals.database.tablespace;
     // To name the default one takes a right that it does not take to get it.
-    let is_named = tablespace != "pg_default" && facts.tablespaces.contains(tablespace);
+    let exists = facts.tablespaces.iter().any(|existing| existing.name == *tablespace);
+    let is_named = tablespace != "pg_default" && exists;
     let tablespace = is_named.then_some(tablespace.as_str());
-    let sql = format!("{}\n", held.globals.create(name, tablespace));
+    let mut sql = held.globals.create(name, tablespace);
+    if server.version.is_at_least(STRATEGY) && sql.pop() == Some(';') {
+        sql.push_str(" STRATEGY file_copy;\n");
+    }
     server.change(&server.connection.maintenance_db, &format!("making the database {name}"), &sql, None).map(drop)
 }
 
@@ -78,7 +57,11 @@ pub(super) fn load_dump(
     let mut invocation = server.psql(name, None);
     // What a dump selects is of no interest, and nobody reads it while we write.
     invocation.arguments.push("--output=/dev/null".into());
-    invocation.environment.push(("PGOPTIONS", LOADING.to_owned()));
+    let loading = match server.version.is_at_least(TRANSACTION_TIMEOUT) {
+        true => format!("{LOADING} -c transaction_timeout=0"),
+        false => LOADING.to_owned(),
+    };
+    invocation.environment.push(("PGOPTIONS", loading));
     let mut psql = Process::start(&invocation, &server.progress)?;
     let feeding = Feeding { server, doing: &doing, held, scanner: DumpScanner::new() };
     let fed = feeding.feed(archive, &mut psql);
@@ -127,6 +110,7 @@ impl Feeding<'_> {
         }
         let mut content = ContentReader::new(Arc::clone(archive), &self.held.dump);
         let mut piece = Vec::new();
+        let mut is_head = !self.server.version.is_at_least(TRANSACTION_TIMEOUT);
         loop {
             let bytes = content.fill_buf().map_err(|error| Fed::Failed(self.unreadable(error)))?;
             if bytes.is_empty() {
@@ -136,6 +120,9 @@ impl Feeding<'_> {
             piece.extend_from_slice(bytes);
             let length = piece.len();
             content.consume(length);
+            if std::mem::take(&mut is_head) {
+                leave_out_unknown_setting(&mut piece);
+            }
             let checked = self.scanner.feed_for_psql(&mut piece);
             checked.map_err(|foreign| Fed::Failed(damaged(&self.held.member, &foreign.to_string())))?;
             write(self.server, self.doing, psql, &piece)?;
@@ -155,12 +142,41 @@ impl Feeding<'_> {
     }
 }
 
+/// A server that does not know the setting would end the load at it. It stands among the first lines, before any data.
+fn leave_out_unknown_setting(head: &mut [u8]) {
+    const FIRST_LINES: usize = 4096;
+    let looked_at = head.len().min(FIRST_LINES);
+    if let Some(at) = memchr::memmem::find(&head[..looked_at], SETS_TRANSACTION_TIMEOUT) {
+        head[at + 1..at + SETS_TRANSACTION_TIMEOUT.len()].fill(b' ');
+    }
+}
+
 fn write(server: &Server, doing: &str, psql: &mut Process, bytes: &[u8]) -> Result<(), Fed> {
     psql.write_all(bytes).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Fed::Ended,
         _ => Fed::Failed(server.given_up(doing, "psql", None, error).into()),
     })
 }
+
+/// Gives back what a load took of a disk that it has filled, as far as that goes. To drop the database takes a checkpoint, and
+/// a server that cannot write one for want of room ends all its sessions, those with the live database too. To drop a table
+/// needs no room.
+pub(super) fn make_room(server: &Server, name: &str) {
+    let doing = format!("making room by dropping what was loaded into {name}");
+    let dropped = server.ask::<Vec<String>>(name, &doing, LARGEST).and_then(|tables| {
+        let statements: String = tables.iter().map(|table| format!("DROP TABLE {table} CASCADE;\n")).collect();
+        server.script(name, &doing, &statements, None)
+    });
+    if let Err(error) = dropped {
+        tracing::warn!(%error, "the disk of the database server may stay full until what was staged is dropped");
+    }
+}
+
+/// The largest tables, quoted.
+const LARGEST: &str = "SELECT coalesce(json_agg(name), '[]') FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name FROM \
+     pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.oid >= 16384 AND NOT EXISTS (SELECT \
+     FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') \
+     ORDER BY pg_total_relation_size(c.oid) DESC LIMIT 10) AS largest";
 
 /// What belongs to the database and not into it: settings, rights, its comment. And statistics, without which the first
 /// queries would be slow.
@@ -170,5 +186,29 @@ pub(super) fn finish(server: &Server, held: &Held, name: &str) -> Result<(), Pos
     let maintenance = &server.connection.maintenance_db;
     let statements = format!("SET synchronous_commit = on;\n{statements}\n");
     server.script(maintenance, &format!("setting what belongs to {name}"), &statements, None)?;
-    server.script(name, &format!("analyzing {name}"), "SET statement_timeout = 0;\nANALYZE;\n", None).map(drop)
+    server
+        .script(name, &format!("analyzing {name}"), &format!("{}ANALYZE;\n", server.without_timeouts()), None)
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_the_server_does_not_know_is_left_out_of_the_head_alone() {
+        let mut head = b"SET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET client_encoding = 'UTF8';\n".to_vec();
+        let length = head.len();
+        leave_out_unknown_setting(&mut head);
+        let text = String::from_utf8(head).unwrap();
+        assert_eq!(text.len(), length);
+        assert_eq!(
+            text.split_whitespace().collect::<Vec<_>>().join(" "),
+            "SET lock_timeout = 0; SET client_encoding = 'UTF8';"
+        );
+        let mut deep = [vec![b' '; 5000], SETS_TRANSACTION_TIMEOUT.to_vec()].concat();
+        let before = deep.clone();
+        leave_out_unknown_setting(&mut deep);
+        assert_eq!(deep, before);
+    }
 }

@@ -11,6 +11,7 @@ mod look;
 mod names;
 mod plan;
 mod requirements;
+mod roles;
 mod session;
 mod stage;
 mod statements;
@@ -27,7 +28,7 @@ use self::held::Held;
 use self::look::Look;
 use self::statements::{Connected, drop_database};
 use super::super::error::{SourceError, StageError};
-use super::super::{Source, SourcePlan, StageRequest, Staged};
+use super::super::{KeptData, LoadedDatabase, Source, SourcePlan, StageRequest, Staged};
 use super::server::Connection;
 use super::{Postgres, PostgresOptions};
 use crate::archive::ArchiveReader;
@@ -43,6 +44,16 @@ pub(super) fn plan(
 ) -> Result<SourcePlan, StageError> {
     source.require_whole(paths)?;
     plan::plan(source, archive, progress)
+}
+
+/// See [`Source::plan_of_kept`](super::Source::plan_of_kept).
+pub(super) fn plan_of_kept(
+    source: &Postgres,
+    archive: &ArchiveReader,
+    kept: &KeptData,
+    progress: &Progress,
+) -> Result<SourcePlan, StageError> {
+    plan::plan_of_kept(source, archive, kept, progress)
 }
 
 /// See [`Source::stage`](super::Source::stage).
@@ -63,7 +74,7 @@ pub(super) fn load_into(
     name: &str,
     job: JobId,
     progress: &Progress,
-) -> Result<Vec<String>, StageError> {
+) -> Result<LoadedDatabase, StageError> {
     stage::load_into(source, archive, name, job, progress)
 }
 
@@ -73,7 +84,10 @@ pub(super) fn sweep_staging(source: &Postgres, job: JobId) -> Result<(), StageEr
     let server = session::reach(&source.restore_connection(), &name, &Progress::default())?;
     let look = Look::at(&server, &[&name], &[])?;
     // The job is in the name: nobody else makes a database that is called so.
-    Ok(look.named(&name).map_or(Ok(()), |found| drop_database(&server, found, Connected::Ended))?)
+    if let Some(found) = look.named(&name) {
+        drop_database(&server, found, Connected::Ended)?;
+    }
+    Ok(roles::drop_made(&server, &name)?)
 }
 
 /// See [`Source::replaced`](super::Source::replaced).

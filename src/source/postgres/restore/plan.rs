@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use super::super::super::error::{SourceError, StageError};
 use super::super::super::swap::SwapMethod;
-use super::super::super::{SourcePlan, shown};
+use super::super::super::{KeptData, SourcePlan, shown};
 use super::super::Postgres;
 use super::super::error::PostgresError;
 use super::super::server::Server;
 use super::facts::Facts;
 use super::held::TableName;
 use super::requirements::Findings;
+use super::swap::DatabaseSwap;
 use crate::archive::ArchiveReader;
 use crate::model::SourceKind;
 use crate::progress::Progress;
@@ -47,23 +48,61 @@ pub(super) fn plan(source: &Postgres, archive: &ArchiveReader, progress: &Progre
     if staged_in.is_none() {
         warnings.push("how much room the server has cannot be told from here: look at its disk (df)".to_owned());
     }
-    let only = |some: &BTreeSet<TableName>, other: &BTreeSet<TableName>| some.difference(other).count() as u64;
     Ok(SourcePlan {
+        staged_in,
+        // Indexes are not in a dump: what is live says best how large the new one gets.
+        changed_bytes: live_bytes.unwrap_or(0).max(dump),
+        bytes: dump,
+        notes: warnings,
+        ..of_tables(source, &then, &now)
+    })
+}
+
+/// As [`plan`], when what an earlier restore kept is to be live again. If nobody can have changed it, only names are
+/// exchanged.
+pub(super) fn plan_of_kept(
+    source: &Postgres,
+    archive: &ArchiveReader,
+    kept: &KeptData,
+    progress: &Progress,
+) -> Result<SourcePlan, StageError> {
+    let is_as_sealed = kept.database.as_ref().map_or(Ok(false), DatabaseSwap::is_kept_as_sealed)?;
+    if !is_as_sealed {
+        let mut plan = plan(source, archive, progress)?;
+        plan.notes.push("what was replaced was connected to since, so the safety backup is loaded instead".to_owned());
+        return Ok(plan);
+    }
+    let held = source.held(archive, progress)?;
+    let connection = source.restore_connection();
+    let server = Server::connect(&connection, progress)?;
+    let live = source.database();
+    let facts = Facts::ask(&server, live, &held.globals)?;
+    let Findings { refusals, mut warnings } = Findings::of_kept(&facts, live);
+    require_none(source, &refusals)?;
+    warnings.push("what was replaced gets its name back: nothing is loaded, and no room is needed".to_owned());
+    let now = live_tables(&server, &facts, live, &mut warnings);
+    let then = held.tables().into_keys().collect();
+    Ok(SourcePlan { notes: warnings, ..of_tables(source, &then, &now) })
+}
+
+/// What becomes of the tables; the rest is left out.
+fn of_tables(source: &Postgres, then: &BTreeSet<TableName>, now: &BTreeSet<TableName>) -> SourcePlan {
+    let only = |some: &BTreeSet<TableName>, other: &BTreeSet<TableName>| some.difference(other).count() as u64;
+    SourcePlan {
         name: source.name.clone(),
         kind: SourceKind::Postgres,
         method: SwapMethod::RenameDatabase,
-        destination: connection.url.to_string().into(),
-        staged_in,
-        added: only(&then, &now),
-        changed: then.intersection(&now).count() as u64,
-        removed: only(&now, &then),
+        destination: source.restore_connection().url.to_string().into(),
+        staged_in: None,
+        added: only(then, now),
+        changed: then.intersection(now).count() as u64,
+        removed: only(now, then),
         added_bytes: 0,
-        // Indexes are not in a dump: what is live says best how large the new one gets.
-        changed_bytes: live_bytes.unwrap_or(0).max(dump),
+        changed_bytes: 0,
         removed_bytes: 0,
-        bytes: dump,
-        notes: warnings,
-    })
+        bytes: 0,
+        notes: Vec::new(),
+    }
 }
 
 /// Refuses, naming every obstacle.

@@ -1,7 +1,9 @@
 //! What has to be so that a restore can succeed, looked at before anything is begun: every obstacle is named with what
 //! removes it.
 
-use super::super::globals::{Globals, Role};
+use std::collections::BTreeSet;
+
+use super::super::globals::{Globals, Role, RoleDefinition};
 use super::super::sql::{Identifier, Literal};
 use super::facts::Facts;
 
@@ -21,17 +23,20 @@ impl Findings {
         findings
     }
 
+    /// Of bringing back what is kept in the place of the database `live`: nothing is made or loaded.
+    pub(super) fn of_kept(facts: &Facts, live: &str) -> Self {
+        let mut findings = Self::default();
+        findings.look_at_server(facts);
+        findings.look_at_live(facts, live);
+        findings
+    }
+
     /// Of a restore of `globals` into a new database.
     pub(super) fn of_new(facts: &Facts, globals: &Globals) -> Self {
         let mut findings = Self::default();
-        if facts.is_standby {
-            findings.refuse("the server is a standby, which takes no writes: name the primary in url or restore_url");
-        }
-        if !facts.may_create_databases {
-            let user = Identifier(&facts.user);
-            findings.refuse(&format!("the role {user} may not create databases: ALTER ROLE {user} CREATEDB;"));
-        }
+        findings.look_at_server(facts);
         findings.look_at_roles(facts, globals);
+        findings.look_at_grantors(facts, globals);
         findings.look_at_extensions(facts, globals);
         findings.look_at_tablespaces(facts, globals);
         if !facts.is_superuser {
@@ -43,6 +48,17 @@ impl Findings {
             }
         }
         findings
+    }
+
+    fn look_at_server(&mut self, facts: &Facts) {
+        if facts.is_standby {
+            self.refuse("the server is a standby, which takes no writes: name the primary in url or restore_url");
+        }
+        // To rename one takes it as well.
+        if !facts.may_create_databases {
+            let user = Identifier(&facts.user);
+            self.refuse(&format!("the role {user} may not create databases: ALTER ROLE {user} CREATEDB;"));
+        }
     }
 
     fn look_at_live(&mut self, facts: &Facts, live: &str) {
@@ -108,7 +124,7 @@ impl Findings {
                     ));
                 }
                 (None, Some(definition)) => {
-                    self.look_at_missing(facts, role, definition.superuser);
+                    self.look_at_missing(facts, role, definition);
                     if definition.login && definition.password.is_none() {
                         self.warn(&format!(
                             "the role {name} is made without a password, because the backup holds none: ALTER ROLE {name} \
@@ -133,18 +149,46 @@ impl Findings {
         }
     }
 
-    fn look_at_missing(&mut self, facts: &Facts, role: &Role, is_superuser: bool) {
+    fn look_at_missing(&mut self, facts: &Facts, role: &Role, definition: &RoleDefinition) {
         let (user, name) = (Identifier(&facts.user), Identifier(&role.name));
-        if !facts.may_create_roles {
+        let only_by_superusers = [
+            ("SUPERUSER", definition.superuser),
+            ("REPLICATION", definition.replication),
+            ("BYPASSRLS", definition.bypass_rls),
+        ];
+        let beyond_us: Vec<&str> = only_by_superusers
+            .into_iter()
+            .filter(|(_, has)| *has && !facts.is_superuser)
+            .map(|(word, _)| word)
+            .collect();
+        if !beyond_us.is_empty() {
+            let words = beyond_us.join(" ");
+            self.refuse(&format!(
+                "the role {name} does not exist, had {words}, which only a superuser can give, and {user} is none: CREATE \
+                 ROLE {name} {words}; by a superuser"
+            ));
+        } else if !facts.may_create_roles {
             self.refuse(&format!(
                 "the role {name} does not exist and {user} may not make it: CREATE ROLE {name}; or ALTER ROLE {user} CREATEROLE;"
             ));
-        } else if is_superuser && !facts.is_superuser {
-            self.refuse(&format!(
-                "the role {name} does not exist, was a superuser, and {user} cannot make one: CREATE ROLE {name} SUPERUSER;"
-            ));
         } else {
             self.warn(&format!("the role {name} does not exist and is made as the backup has it"));
+        }
+    }
+
+    /// Who was given a right on the database and gave it on has to be become, to give it on again.
+    fn look_at_grantors(&mut self, facts: &Facts, globals: &Globals) {
+        let user = Identifier(&facts.user);
+        let grantors: BTreeSet<&String> = globals.grants.iter().flatten().map(|grant| &grant.grantor).collect();
+        for grantor in grantors.into_iter().filter(|grantor| **grantor != globals.database.owner) {
+            let owns = globals.roles.iter().any(|role| role.name == *grantor && role.owns);
+            let existing = facts.roles.iter().find(|existing| existing.name == *grantor);
+            if !owns && existing.is_some_and(|existing| !existing.is_ours) {
+                let name = Identifier(grantor);
+                self.refuse(&format!(
+                    "{user} is no member of {name}, which gave others rights on it: GRANT {name} TO {user};"
+                ));
+            }
         }
     }
 
@@ -166,17 +210,26 @@ impl Findings {
     }
 
     fn look_at_tablespaces(&mut self, facts: &Facts, globals: &Globals) {
-        let exists = |name: &String| facts.tablespaces.contains(name);
+        let find = |name: &String| facts.tablespaces.iter().find(|existing| existing.name == *name);
         let own = &globals.database.tablespace;
-        if !exists(own) {
+        if find(own).is_none() {
             let name = Identifier(own);
             self.warn(&format!("the tablespace {name} does not exist: the database comes to lie in the default one"));
         }
-        for tablespace in globals.tablespaces.iter().filter(|name| *name != own && !exists(name)) {
+        for tablespace in globals.tablespaces.iter().filter(|name| *name != own && find(name).is_none()) {
             let name = Identifier(tablespace);
             self.refuse(&format!(
                 "the tablespace {name}, in which something of it lies, does not exist: CREATE TABLESPACE {name} LOCATION \
                  '…';"
+            ));
+        }
+        // Who names the default one gets it without being asked.
+        let needed: BTreeSet<&String> = globals.tablespaces.iter().chain([own]).collect();
+        let not_ours = needed.into_iter().filter(|name| *name != "pg_default").filter_map(find);
+        for tablespace in not_ours.filter(|existing| !existing.may_create) {
+            let (user, name) = (Identifier(&facts.user), Identifier(&tablespace.name));
+            self.refuse(&format!(
+                "{user} may not put anything into the tablespace {name}: GRANT CREATE ON TABLESPACE {name} TO {user};"
             ));
         }
     }

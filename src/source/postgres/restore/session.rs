@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::super::error::PostgresError;
 use super::super::server::{Connection, Server};
 use super::super::sql::Literal;
+use crate::failpoint;
 use crate::progress::Progress;
 
 /// A server that is restarted is waited for so long.
@@ -38,11 +39,16 @@ fn connect(connection: &Connection, session: &str, progress: &Progress) -> Resul
 }
 
 fn patiently(progress: &Progress, reach: impl Fn() -> Result<Server, PostgresError>) -> Result<Server, PostgresError> {
-    let give_up_at = Instant::now() + WAIT_FOR_SERVER;
+    let give_up_at = Instant::now() + failpoint::patience(WAIT_FOR_SERVER);
+    let mut is_told = false;
     loop {
         match reach() {
-            Err(PostgresError::Unreachable { .. }) if Instant::now() < give_up_at => {
+            Err(error @ PostgresError::Unreachable { .. }) if Instant::now() < give_up_at => {
                 progress.check_cancelled()?;
+                if !is_told {
+                    tracing::warn!(%error, "waiting for the database server");
+                    is_told = true;
+                }
                 std::thread::sleep(ASK_AGAIN);
             }
             reached => return reached,

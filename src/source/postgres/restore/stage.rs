@@ -7,7 +7,7 @@ use super::super::super::error::{SourceError, StageError};
 use super::super::super::steps;
 use super::super::super::swap::swapping::Swapping;
 use super::super::super::swap_record::{RecordedSwap, SwapRecord};
-use super::super::super::{Comparison, StageRequest, Staged};
+use super::super::super::{Comparison, LoadedDatabase, StageRequest, Staged};
 use super::super::Postgres;
 use super::super::error::PostgresError;
 use super::super::server::Server;
@@ -18,7 +18,7 @@ use super::look::Look;
 use super::requirements::Findings;
 use super::statements::{Connected, drop_database};
 use super::swap::{DatabaseSwap, ReplacedDatabase};
-use super::{load, names, plan, session, validate};
+use super::{load, names, plan, roles, session, validate};
 use crate::archive::ArchiveReader;
 use crate::model::{JobId, SourceKind, SourceName};
 use crate::progress::Progress;
@@ -188,7 +188,7 @@ pub(super) fn load_into(
     name: &str,
     job: JobId,
     progress: &Progress,
-) -> Result<Vec<String>, StageError> {
+) -> Result<LoadedDatabase, StageError> {
     let staged_name = names::staged(source.database(), job);
     let connection = source.restore_connection();
     let server = session::reach(&connection, &staged_name, progress)?;
@@ -198,13 +198,17 @@ pub(super) fn load_into(
         return Err(SourceError::Refused { path, reason }.into());
     }
     let loaded = Loaded::make(source, &server, archive, &staged_name, progress)?;
-    let named = || -> Result<Vec<String>, StageError> {
+    let named = || -> Result<LoadedDatabase, StageError> {
         let mut warnings = validate::compare_rows(&server, &staged_name, &loaded.held, progress)?;
         validate::compare_large_objects(&server, &staged_name, &loaded.held.counts)?;
-        let sql = format!("ALTER DATABASE {} RENAME TO {};\n", Identifier(&staged_name), Identifier(name));
+        let rename = format!("ALTER DATABASE {} RENAME TO {};", Identifier(&staged_name), Identifier(name));
+        let keep = roles::statements_to_keep(&server, &staged_name)?;
+        let sql = format!("BEGIN;\n{rename}\n{keep}COMMIT;\n");
         server.change(&connection.maintenance_db, &format!("renaming {staged_name} to {name}"), &sql, None)?;
         warnings.extend(loaded.warnings.iter().cloned());
-        Ok(warnings)
+        let tables = loaded.held.tables();
+        let rows = tables.values().fold(0, |sum: u64, rows| sum.saturating_add(*rows));
+        Ok(LoadedDatabase { tables: tables.len() as u64, rows, warnings })
     }();
     named.inspect_err(|_| loaded.take_away(&server))
 }
@@ -215,8 +219,6 @@ struct Loaded {
     oid: u32,
     held: Held,
     warnings: Vec<String>,
-    /// Those that were made for it.
-    roles: Vec<String>,
 }
 
 impl Loaded {
@@ -232,11 +234,13 @@ impl Loaded {
         let facts = Facts::ask(server, source.database(), &held.globals)?;
         let Findings { refusals, warnings } = Findings::of_new(&facts, &held.globals);
         plan::require_none(source, &refusals)?;
-        let roles = load::create_roles(server, &facts, &held)?;
-        let mut loaded = Self { name: name.to_owned(), oid: 0, held, warnings, roles };
+        let mut loaded = Self { name: name.to_owned(), oid: 0, held, warnings };
         match loaded.fill(server, &facts, archive) {
             Ok(()) => Ok(loaded),
             Err(error) => {
+                if let StageError::Source(SourceError::Postgres(PostgresError::Full { .. })) = &error {
+                    load::make_room(server, name);
+                }
                 loaded.take_away(server);
                 Err(error)
             }
@@ -244,6 +248,8 @@ impl Loaded {
     }
 
     fn fill(&mut self, server: &Server, facts: &Facts, archive: &Arc<ArchiveReader>) -> Result<(), StageError> {
+        roles::create(server, facts, &self.held, &self.name)?;
+        self.pass("source.database.roles")?;
         load::create_database(server, facts, &self.held, &self.name)?;
         let look = Look::at(server, &[&self.name], &[])?;
         let made = look.named(&self.name).ok_or_else(|| {
@@ -271,8 +277,7 @@ impl Loaded {
             if let Some(found) = look.named(&self.name) {
                 drop_database(&server, found, Connected::Ended)?;
             }
-            load::drop_roles(&server, &self.roles);
-            Ok(())
+            roles::drop_made(&server, &self.name)
         });
         if let Err(error) = dropped {
             let name = Identifier(&self.name);

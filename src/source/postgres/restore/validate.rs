@@ -64,7 +64,7 @@ fn count<'t>(
         format!("SELECT count(*) FROM ONLY {}.{};\n", Identifier(&table.schema), Identifier(&table.name))
     };
     let doing = format!("counting the rows of {database}");
-    let mut sql = "SET statement_timeout = 0;\n".to_owned();
+    let mut sql = server.without_timeouts().to_owned();
     let mut wanted = 0;
     for table in tables {
         sql.push_str(&statement(table));
