@@ -99,7 +99,7 @@ fn a_backup_that_holds_far_less_than_was_usual_is_told_of_until_somebody_accepts
     assert!(patients.len() >= 40, "there are enough of them for their loss to be told from chance");
     patients.truncate(1);
     fs::write(&world.clinic.data, serde_json::to_vec(&records).unwrap()).unwrap();
-    world.ctl(&["backup"]).expect_code(0);
+    assert!(world.ctl(&["backup"]).expect_code(3).stderr.contains("was data lost?"), "whoever waits for it is asked");
     wait_until("the alert", || keys(&world) == ["suspicious_backup/data"]);
     let message = firing(&world)[0]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("patients fell from "), "{message}");
