@@ -21,9 +21,9 @@ use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 
 use self::delivery::Post;
+use self::outlook::ScheduleOutlook;
 use self::reload::Reloader;
 use self::rounds::Rounds;
-use self::outlook::ScheduleOutlook;
 use crate::alerts::{AlertSettings, AlertWatch};
 use crate::catalog::Catalog;
 use crate::clock::Clock;

@@ -71,8 +71,14 @@ fn each_kind_of_schedule_asks_for_its_job_and_says_whose_it_is() {
         let spec = VerifySpec { oldest, description: description(name), ..VerifySpec::default() };
         JobSpec::Verify(spec)
     };
-    let backup =
-        BackupSpec { scope: Scope::Database, sources, mode: Mode::Full, description: description("a"), rescan: false, is_mode_explicit: false };
+    let backup = BackupSpec {
+        scope: Scope::Database,
+        sources,
+        mode: Mode::Full,
+        description: description("a"),
+        rescan: false,
+        is_mode_explicit: false,
+    };
     let prune = JobSpec::Expire(ExpireSpec { backups: None, reason: description("d") });
     let specs: Vec<_> = stage.jobs().into_iter().map(|job| job.spec).collect();
     assert_eq!(specs, [JobSpec::Backup(backup), verify("b", false), verify("c", true), prune]);
