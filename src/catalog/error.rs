@@ -37,6 +37,12 @@ pub enum CatalogError {
         /// What the file system said.
         source: io::Error,
     },
+    /// There is no room for what changed.
+    #[error("the disk of the state folder {} is full: the catalog there cannot be written", dir.display())]
+    DiskFull {
+        /// The state folder.
+        dir: PathBuf,
+    },
     /// SQLite refused.
     #[error("the catalog: {0}")]
     Database(#[from] rusqlite::Error),
@@ -88,9 +94,12 @@ impl CatalogError {
             Self::Database(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
             Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) => true,
             Self::Needed { .. } | Self::WrongState { .. } => true,
-            Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::BadMeta { .. } | Self::Injected(_) => {
-                false
-            }
+            Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::DiskFull { .. } => false,
+            Self::BadMeta { .. } | Self::Injected(_) => false,
         }
+    }
+
+    pub(super) fn is_full_disk(&self) -> bool {
+        matches!(self, Self::Database(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
     }
 }

@@ -11,58 +11,40 @@ mod column;
 mod error;
 mod find;
 mod job;
+mod meta;
 mod open;
 #[cfg(test)]
 pub(crate) mod samples;
 mod schema;
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
-use uuid::Uuid;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use audit::{AuditError, AuditFilter};
-pub use backup::{BackupFilter, BackupRecord, Hold, References};
+pub use backup::{BackupFilter, BackupRecord, Hold, Origin, References};
 pub use error::CatalogError;
 pub use find::FindError;
 pub use job::{
     BackupSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec, RestoreSpec, UndoSpec,
     VerifySpec,
 };
+pub use meta::{RemovalWaits, UnreadableArchive};
 pub use open::Opened;
 
-use crate::audit::Entry;
 use crate::failpoint;
 
 /// A handle on the catalog. Clones share one connection; each method is one transaction.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     connection: Arc<Mutex<Connection>>,
+    /// The last change found the disk full.
+    is_full: Arc<AtomicBool>,
 }
 
 impl Catalog {
-    /// The id of the store whose backups this catalog lists; `None` before the first store was opened.
-    ///
-    /// # Errors
-    /// [`CatalogError`].
-    pub fn store_id(&self) -> Result<Option<Uuid>, CatalogError> {
-        let text: Option<String> = self.read(|db| {
-            Ok(db.query_row("SELECT value FROM meta WHERE name = 'store_id'", [], |row| row.get(0)).optional()?)
-        })?;
-        text.map(|text| text.parse().map_err(|_| CatalogError::BadMeta { name: "store_id", value: text })).transpose()
-    }
-
-    /// Notes the id of the store; from then on no other is accepted in its place.
-    ///
-    /// # Errors
-    /// [`CatalogError`].
-    pub fn set_store_id(&self, id: Uuid, entry: &Entry) -> Result<(), CatalogError> {
-        self.write(|tx| {
-            tx.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('store_id', ?1)", [id.to_string()])?;
-            audit::append(tx, entry)
-        })
-    }
-
     /// Moves what SQLite's log holds into the file itself, so that `catalog.db` alone is whole for whoever copies it while
     /// no daemon runs. Closing does the same, but only the last handle closes.
     ///
@@ -76,17 +58,39 @@ impl Catalog {
         work(&self.lock())
     }
 
+    /// Whether the last change could not be written because the disk of the catalog is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
         let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&transaction)?;
-        failpoint::pass("catalog.before_commit").map_err(CatalogError::Injected)?;
-        transaction.commit()?;
-        Ok(value)
+        let written = write_with(&mut connection, work);
+        let is_full = matches!(&written, Err(error) if error.is_full_disk());
+        self.is_full.store(is_full, Ordering::Relaxed);
+        if !is_full {
+            return written;
+        }
+        let dir = connection.path().and_then(|path| Path::new(path).parent()).unwrap_or(Path::new(".")).to_owned();
+        let error = CatalogError::DiskFull { dir };
+        tracing::error!("{error}");
+        Err(error)
     }
 
     /// A thread that panicked in here left a transaction that was rolled back when it unwound: the connection is sound.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn write_with<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>,
+) -> Result<T, CatalogError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    failpoint::pass("catalog.before_commit").map_err(CatalogError::Injected)?;
+    transaction.commit()?;
+    Ok(value)
 }

@@ -79,7 +79,7 @@ impl Catalog {
     }
 
     fn of(connection: Connection) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)) }
+        Self { connection: Arc::new(Mutex::new(connection)), is_full: Arc::default() }
     }
 }
 

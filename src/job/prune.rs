@@ -12,7 +12,7 @@ use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError, JobOutcome, PruneSpec};
 use crate::failpoint;
 use crate::model::{BackupId, BackupState, Class, ErrorCode, SourceName};
-use crate::store::{ArchiveName, Removal, StoreError};
+use crate::store::{ArchiveName, Presence, Removal, StoreError};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, JobError> {
     let (mut bytes, mut told) = (0, Vec::new());
@@ -23,6 +23,9 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, J
     }
     let freed = remove_unneeded(cx.parts, &Actor::of(&cx.job.requested_by, None));
     bytes += freed.bytes;
+    if let Some(waits) = cx.parts.catalog.removal_waits()? {
+        told.push(format!("other archives that nobody needs stay until `verify --all` passes: {}", waits.why));
+    }
     if freed.archives > 0 {
         told.push(format!("{} archives that only it needed are removed too", freed.archives));
     }
@@ -68,7 +71,7 @@ fn delete(cx: &JobContext<'_>, id: BackupId, reason: &str) -> Result<Deleted, Jo
     let name = archive_name(backup)?;
     cx.parts.store.check()?;
     require_unheld(cx, backup, &name)?;
-    if let Some(source) = last_good_of(cx, backup)? {
+    if let Some(source) = last_good_of(cx.parts, backup)? {
         let message = format!("{filename} is the last good backup of source '{source}'");
         return Err(failure(ErrorCode::Refused, message, "take another one first: `carelogctl backup`"));
     }
@@ -133,11 +136,12 @@ pub(super) struct Freed {
 }
 
 /// Removes the archives that were retained for others and that nobody needs any more. What is read or held at the moment
-/// waits for the next time, and so does what cannot be removed.
+/// waits for the next time, and so does what cannot be removed. All of it waits while the catalog may not know everything
+/// that is needed.
 pub(super) fn remove_unneeded(parts: &Parts, actor: &Actor) -> Freed {
     let mut freed = Freed::default();
     let unneeded = parts.store.check().map_err(JobError::from);
-    let unneeded = unneeded.and_then(|()| Ok(parts.catalog.unneeded_backups()?)).unwrap_or_else(|error| {
+    let unneeded = unneeded.and_then(|()| unneeded_for_certain(parts)).unwrap_or_else(|error| {
         tracing::warn!("archives that nobody needs any more were not looked for: {}", error.message);
         Vec::new()
     });
@@ -158,7 +162,24 @@ pub(super) fn remove_unneeded(parts: &Parts, actor: &Actor) -> Freed {
     freed
 }
 
-/// Whether it was removed, and not held.
+/// Of what nobody needs, that which may go unasked: nothing while an archive is missing or cannot be read.
+fn unneeded_for_certain(parts: &Parts) -> Result<Vec<BackupRecord>, JobError> {
+    let unneeded = parts.catalog.unneeded_backups()?;
+    let why = match parts.catalog.removal_waits()? {
+        _ if unneeded.is_empty() => return Ok(unneeded),
+        Some(waits) => waits.why,
+        None => {
+            let known = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+            let states = Presence::of(&*parts.store)?.states_of(&known);
+            let Some(at) = states.iter().position(|state| *state == BackupState::Missing) else { return Ok(unneeded) };
+            format!("{} is missing", known.get(at).map_or("an archive", |backup| &backup.filename))
+        }
+    };
+    tracing::info!("{} archives that nobody needs are not removed yet: {why}", unneeded.len());
+    Ok(Vec::new())
+}
+
+/// Whether it was removed, and not held or the last of a source.
 fn remove_retained(
     parts: &Parts,
     backup: &BackupRecord,
@@ -167,6 +188,10 @@ fn remove_retained(
 ) -> Result<bool, JobError> {
     let name = archive_name(backup)?;
     if !backup.holds.is_empty() || !parts.store.holds(&name)?.is_empty() {
+        return Ok(false);
+    }
+    if let Some(source) = without_other(parts, backup)? {
+        tracing::warn!(backup_id = %backup.id, "{name} stays: source '{source}' has no other that can be restored");
         return Ok(false);
     }
     let entry = Entry::new(parts.clock.now(), actor.clone(), "backup.delete", backup.id)
@@ -206,8 +231,9 @@ fn remember(parts: &Parts, backup: &BackupRecord, name: &ArchiveName, error: Job
     let entry = Entry::new(parts.clock.now(), actor.clone(), "backup.keep", backup.id)
         .with("filename", &backup.filename)
         .because(&error.message);
-    match parts.catalog.insert_backup(backup, &entry) {
-        Ok(()) => error,
+    // Not as the newest: it has the place that it had.
+    match parts.catalog.rebuild_from(std::slice::from_ref(backup), &entry) {
+        Ok(_) => error,
         Err(also) => {
             let message = format!("{}; its archive is there but not listed ({also})", error.message);
             JobError { message, hint: "restart carelogd: it takes the archive in from the store".to_owned(), ..error }
@@ -216,20 +242,25 @@ fn remember(parts: &Parts, backup: &BackupRecord, name: &ArchiveName, error: Job
 }
 
 /// A configured source of which this is the only backup that can be restored.
-fn last_good_of(cx: &JobContext<'_>, backup: &BackupRecord) -> Result<Option<SourceName>, JobError> {
+fn last_good_of(parts: &Parts, backup: &BackupRecord) -> Result<Option<SourceName>, JobError> {
     if backup.state != BackupState::Available || backup.class != Class::Backup {
         return Ok(None);
     }
+    without_other(parts, backup)
+}
+
+/// A configured source of which no other backup can be restored.
+fn without_other(parts: &Parts, backup: &BackupRecord) -> Result<Option<SourceName>, JobError> {
     for held in &backup.sources {
-        if cx.parts.source(&held.name).is_none_or(|source| source.kind() != held.kind) {
+        if parts.source(&held.name).is_none_or(|source| source.kind() != held.kind) {
             continue;
         }
         let filter =
             BackupFilter { source: Some(held.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
-        let others = cx.parts.catalog.list_backups(&filter)?;
+        let others = parts.catalog.list_backups(&filter)?;
         let holds = |other: &&BackupRecord| other.sources.iter().any(|o| o.name == held.name && o.kind == held.kind);
         let mut others = others.iter().filter(holds);
-        if !others.any(|other| other.id != backup.id && archives::are_present(cx.parts, other)) {
+        if !others.any(|other| other.id != backup.id && archives::are_present(parts, other)) {
             return Ok(Some(held.name.clone()));
         }
     }

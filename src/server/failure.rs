@@ -60,6 +60,11 @@ impl From<FindError> for Failure {
             FindError::NotFound { noun: "job", .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl jobs --all` shows every job")
             }
+            FindError::NoneUsable { .. } => Self::new(
+                Code::NotFound,
+                error.to_string(),
+                "`carelogctl list --all` shows them; `carelogctl restore BACKUP --partial` restores what is undamaged of one",
+            ),
             FindError::NotFound { .. } | FindError::NoneBefore { .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl list --all` shows every backup")
             }

@@ -17,6 +17,7 @@ use super::handler::{Policy, Server};
 use super::{VERSION, wire};
 use crate::archive::SourceSummary;
 use crate::catalog::{BackupFilter, BackupRecord, Job, JobFilter};
+use crate::clock;
 use crate::fsio;
 use crate::job::{Kept, Parts, RestorePlan};
 use crate::model::{BackupState, Class, JobKind, JobState, SourceName, VerifyResult};
@@ -25,9 +26,6 @@ use crate::store::Presence;
 
 /// How many of the newest jobs are looked at.
 const JOBS: u32 = 200;
-
-/// A backup that is dated further ahead was taken while the clock was wrong.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn status(server: &Server) -> Result<Status, Failure> {
     let (parts, policy) = (server.parts(), server.policy());
@@ -83,7 +81,7 @@ fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, Failure> {
 }
 
 fn is_there(parts: &Parts, backup: &BackupRecord) -> bool {
-    backup.filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok())
+    is_in_store(parts, &backup.filename)
 }
 
 /// By the safety backups: to count what lies there would mean to walk through it.
@@ -164,7 +162,7 @@ fn problems(
     sources: &[SourceStatus],
     store: &StoreStatus,
 ) -> Vec<Problem> {
-    let latest_credible = parts.clock.now().checked_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX).into();
+    let latest_credible = clock::latest_credible(parts.clock.now()).into();
     let mut found = Vec::new();
     let mut say = |severity, what: String, next: &str| {
         found.push(Problem { severity, what, next: (!next.is_empty()).then(|| next.to_owned()) });
@@ -172,6 +170,7 @@ fn problems(
     if let Err(error) = parts.store.check() {
         say(Severity::Critical, error.to_string(), "mount the backup disk");
     }
+    found_in_catalog(parts, &mut say);
     for trouble in parts.restores.troubles() {
         // Its words name paths, which are for the log and the job.
         let what = format!("the restore by job {} is not settled: {}", trouble.job, trouble.unsettled.in_words());
@@ -211,7 +210,11 @@ fn problems(
     }
     for backup in backups.iter().filter(|b| matches!(b.state, BackupState::Corrupt | BackupState::Missing)) {
         let what = format!("{} is {}", backup.filename, backup.state);
-        let next = format!("carelogctl verify {}; then carelogctl backup", backup.id);
+        let next = if has_newer(backups, backup) {
+            format!("carelogctl verify {id}; if it cannot be mended, carelogctl delete {id}", id = backup.id)
+        } else {
+            format!("carelogctl verify {}; then carelogctl backup", backup.id)
+        };
         say(Severity::Warning, what, &next);
     }
     for kind in [JobKind::Backup, JobKind::Restore, JobKind::Verify] {
@@ -234,6 +237,43 @@ fn problems(
         Severity::Notice => 2,
     });
     found
+}
+
+/// Whether each source of `backup` has a newer backup that can be restored.
+fn has_newer(backups: &[BackupRecord], backup: &BackupRecord) -> bool {
+    let newer = || backups.iter().take_while(|other| other.id != backup.id).filter(|other| is_usable(other));
+    backup.sources.iter().all(|held| newer().any(|other| other.sources.iter().any(|o| o.name == held.name)))
+}
+
+/// What the catalog has to tell of itself and of the store as a whole.
+fn found_in_catalog(parts: &Parts, say: &mut impl FnMut(Severity, String, &str)) {
+    let catalog = &parts.catalog;
+    if catalog.is_disk_full() {
+        let what = "the catalog cannot be written: the disk of the state folder is full".to_owned();
+        say(Severity::Critical, what, "free space there (df), then carelogctl backup");
+    }
+    match catalog.unreadable_archives() {
+        Ok(unreadable) => {
+            for archive in unreadable.iter().filter(|archive| is_in_store(parts, &archive.filename)) {
+                let what = format!("{} cannot be read: what is in it is not known", archive.filename);
+                say(Severity::Warning, what, "carelogctl verify --all says why; put a sound copy in its place");
+            }
+        }
+        Err(error) => say(Severity::Critical, error.to_string(), ""),
+    }
+    match catalog.removal_waits() {
+        Ok(Some(waits)) => {
+            let what = format!("nothing is removed from the store by itself since {:.0}: {}", waits.since, waits.why);
+            let next = "look that every archive is there (carelogctl list --all), then carelogctl verify --all";
+            say(Severity::Warning, what, next);
+        }
+        Ok(None) => {}
+        Err(error) => say(Severity::Critical, error.to_string(), ""),
+    }
+}
+
+fn is_in_store(parts: &Parts, filename: &str) -> bool {
+    filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok())
 }
 
 const fn ended(state: JobState) -> &'static str {
