@@ -4,6 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// What is dated further ahead than this was made while the clock was wrong.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// The latest time that can be believed `now`: clocks are never quite alike.
+#[must_use]
+pub fn latest_credible(now: Timestamp) -> Timestamp {
+    now.saturating_add(SKEW).unwrap_or(Timestamp::MAX)
+}
+
 /// A source of wall-clock time.
 #[derive(Clone, Debug)]
 pub struct Clock(Kind);

@@ -19,6 +19,7 @@ pub use self::selection::SelectionError;
 pub use self::set::NotNeeded;
 
 use self::selection::Selection;
+use self::set::Set;
 use crate::archive::escape::{escape, visible};
 use crate::archive::{ArchiveReader, Entry, EntryKind, ReadError};
 use crate::progress::Progress;
@@ -48,16 +49,26 @@ pub struct Occupied(PathBuf);
 /// [`SelectionError`], [`Occupied`], [`NotNeeded`], and whatever else keeps it from extracting anything.
 pub fn run(archives: &[PathBuf], to: Option<&Path>, named: &[OsString]) -> anyhow::Result<Outcome> {
     let [path, others @ ..] = archives else { bail!("no archive is named") };
-    let archive = set::open(path, others)?;
+    let Set { archive, damaged, unreadable, unneeded } = set::open(path, others)?;
+    for other in unneeded {
+        say(&format!("note: {} is not needed", other.display()));
+    }
+    for what in &damaged {
+        say(&format!("damaged: {what}; what is in it was found without that, and each chunk is checked"));
+    }
     for id in archive.missing_archives() {
         let shown = path.display();
         say(&format!("missing: the archive of backup {id}; put it into the folder of {shown}, or name it behind it"));
     }
+    for what in unreadable {
+        say(&format!("it may be this one, which cannot be read: {what}"));
+    }
     let selection = Selection::find(&archive, named).with_context(|| format!("{}", path.display()))?;
-    match to {
+    let outcome = match to {
         None => list(&archive, &selection),
         Some(to) => extract(&archive, &selection, to),
-    }
+    };
+    outcome.map(|outcome| if damaged.is_empty() { outcome } else { Outcome::Corrupt })
 }
 
 /// Whether it is the archive that keeps us from extracting anything: it is damaged, cut short, or none of ours.
@@ -148,7 +159,8 @@ fn conclude(archive: &ArchiveReader, to: &Path, report: &ExtractReport) -> Outco
     let restore_point = archive.restore_point();
     let damaged = &report.damaged;
     for damage in damaged {
-        say(&format!("damaged, left out: {}: {}", damage.member, damage.reason));
+        let member = if damage.member.is_empty() { "part of the manifest" } else { &damage.member };
+        say(&format!("damaged, left out: {member}: {}", damage.reason));
     }
     for warning in &report.warnings {
         say(&format!("warning: {warning}"));

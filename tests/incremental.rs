@@ -2,14 +2,17 @@
 //! be lost by any command.
 
 mod bases;
+mod clocks;
 mod days;
 mod extraction;
+mod found;
 mod hurt;
 // Crashes need the points of failure.
 #[cfg(feature = "failpoints")]
 mod model;
 mod rescan;
 mod retained;
+mod waits;
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;

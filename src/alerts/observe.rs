@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::restore_time::restore_time;
 use super::settings::AlertSettings;
-use super::state::{EndedJobs, RunningJob, Schedules, SourceState, State, StoreState};
+use super::state::{CatalogState, EndedJobs, RunningJob, Schedules, SourceState, State, StoreState};
 use super::usage::days_until_full;
 use crate::archive::SourceSummary;
 use crate::catalog::{AlertRecord, BackupFilter, BackupRecord, CatalogError};
@@ -58,6 +58,7 @@ pub(super) fn observe(
     Ok(State {
         now,
         store: store(parts, settings, &backups)?,
+        catalog: catalog(parts)?,
         state_space: space_of_state(settings),
         sources,
         restore_time: newest_bytes.and_then(|bytes| restore_time(&ended.restores, bytes)),
@@ -86,7 +87,7 @@ fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, CatalogError> {
     let states = presence.states_of(&backups);
     for (backup, state) in backups.iter_mut().zip(states) {
         // Published after the store was listed.
-        let is_new = || !presence.lists(&backup.filename) && is_there(parts, backup);
+        let is_new = || !presence.lists(&backup.filename) && is_in_store(parts, &backup.filename);
         if state != BackupState::Missing || !is_new() {
             backup.state = state;
         }
@@ -94,8 +95,8 @@ fn backups(parts: &Parts) -> Result<Vec<BackupRecord>, CatalogError> {
     Ok(backups)
 }
 
-fn is_there(parts: &Parts, backup: &BackupRecord) -> bool {
-    backup.filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok())
+fn is_in_store(parts: &Parts, filename: &str) -> bool {
+    filename.parse().is_ok_and(|name| parts.store.open(&name).is_ok())
 }
 
 /// What has the name but is of another kind is another thing.
@@ -138,6 +139,16 @@ fn store(parts: &Parts, settings: &AlertSettings, backups: &[BackupRecord]) -> R
         days_until_full: space.and_then(|space| days_until_full(&days, space.free_bytes)),
         trouble,
         space,
+    })
+}
+
+fn catalog(parts: &Parts) -> Result<CatalogState, CatalogError> {
+    let unreadable = parts.catalog.unreadable_archives()?.into_iter().map(|archive| archive.filename);
+    Ok(CatalogState {
+        is_disk_full: parts.catalog.is_disk_full(),
+        unreadable: unreadable.filter(|filename| is_in_store(parts, filename)).collect(),
+        removal_waits: parts.catalog.removal_waits()?,
+        expiry_waits_since: parts.catalog.prune_waits_since()?,
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::restore_time::RestoreTime;
-use crate::catalog::{BackupRecord, Job, NoticesCount};
+use crate::catalog::{BackupRecord, Job, NoticesCount, RemovalWaits};
 use crate::config::MinFree;
 use crate::fsio::Space;
 use crate::job::Trouble;
@@ -29,6 +29,8 @@ pub struct State {
     pub running: Vec<RunningJob>,
     /// Where the archives lie.
     pub store: StoreState,
+    /// What the catalog has to tell of itself.
+    pub catalog: CatalogState,
     /// The room for the daemon's own state; `None` where it shares that of the store, or cannot be read.
     pub state_space: Option<Space>,
     /// Restores that could not be settled.
@@ -125,6 +127,19 @@ pub struct StoreState {
     pub bytes: u64,
     /// Days until it is full at the rate of the last weeks; `None` when it does not grow, or nobody knows.
     pub days_until_full: Option<u64>,
+}
+
+/// What the catalog has to tell of itself, and of what it is not certain of.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogState {
+    /// The last change could not be written.
+    pub is_disk_full: bool,
+    /// Names of archives in the store that nobody can read.
+    pub unreadable: Vec<String>,
+    /// Why nothing is removed unasked.
+    pub removal_waits: Option<RemovalWaits>,
+    /// Since when nothing expires by itself, because the catalog was rebuilt.
+    pub expiry_waits_since: Option<Timestamp>,
 }
 
 /// What the schedules have missed and will do.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::notice::{Notice, Occasion};
 use super::settings::AlertSettings;
-use super::state::{EndedJobs, SourceState, State, StoreState};
+use super::state::{CatalogState, EndedJobs, SourceState, State, StoreState};
 use crate::catalog::samples::{backup, requester, time};
 use crate::catalog::{Job, JobError, JobOutcome, JobSpec, NoticesCount};
 use crate::config::{Alerts, Email, MailTls, MinFree, Objectives, Webhook, WebhookFormat, WebhookUrl};
@@ -126,6 +126,7 @@ pub(super) fn state() -> State {
             bytes: 100,
             ..StoreState::default()
         },
+        catalog: CatalogState::default(),
         state_space: None,
         troubles: Vec::new(),
         outlook: None,

@@ -5,6 +5,8 @@ mod references;
 mod rows;
 mod trash;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -15,9 +17,10 @@ pub(super) use rows::insert;
 
 use super::column::ms;
 use super::{Catalog, CatalogError, audit, retention};
-use crate::archive::{RestorePoint, SourceSummary};
+use crate::archive::{Metadata, RestorePoint, SourceSummary};
 use crate::audit::Entry;
-use crate::model::{BackupId, BackupState, Class, JobId, Mode, Requester, Scope, Sha256, VerifyResult};
+use crate::clock;
+use crate::model::{BackupId, BackupState, Class, JobId, Mode, Requester, Scope, Sha256, SourceName, VerifyResult};
 
 /// A named reason for which a backup may not be removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +85,24 @@ pub struct BackupRecord {
     pub trashed_at: Option<Timestamp>,
     /// The job that made it; `None` when the catalog was rebuilt since.
     pub job_id: Option<JobId>,
+    /// Where it was taken; `None` when an older program wrote the row.
+    pub origin: Option<Origin>,
+}
+
+/// Where a backup was taken: another clinic's may have sources of the same names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Name of the host.
+    pub host: String,
+    /// Where each source was: a path, or a database URL without secrets.
+    pub locations: BTreeMap<SourceName, String>,
+}
+
+impl Origin {
+    fn of(metadata: &Metadata) -> Self {
+        let locations = metadata.sources.iter().map(|source| (source.name.clone(), source.location.clone()));
+        Self { host: metadata.host.clone(), locations: locations.collect() }
+    }
 }
 
 impl BackupRecord {
@@ -113,6 +134,7 @@ impl BackupRecord {
             state: BackupState::Available,
             trashed_at: None,
             job_id: None,
+            origin: Some(Origin::of(metadata)),
         }
     }
 }
@@ -131,7 +153,8 @@ impl Catalog {
     }
 
     /// Adds those of `found`, read from the store's archives, that the catalog does not know, and returns how many: an
-    /// archive that was published right before the daemon was killed.
+    /// archive that was published right before the daemon was killed. Each stands among the others by the time at which it
+    /// began; one from the future stands before all of them.
     ///
     /// # Errors
     /// [`CatalogError`].
@@ -159,7 +182,8 @@ impl Catalog {
                     |row| row.get(0),
                 )?;
                 if !known {
-                    insert(tx, backup)?;
+                    let is_credible = backup.created_at <= clock::latest_credible(entry.time);
+                    rows::insert_at(tx, backup, if is_credible { ms(backup.created_at) } else { 0 })?;
                     added += 1;
                 }
             }

@@ -38,6 +38,12 @@ pub enum CatalogError {
         /// What the file system said.
         source: io::Error,
     },
+    /// There is no room for what changed.
+    #[error("the disk of the state folder {} is full: the catalog there cannot be written", dir.display())]
+    DiskFull {
+        /// The state folder.
+        dir: PathBuf,
+    },
     /// SQLite refused.
     #[error("the catalog: {0}")]
     Database(#[from] rusqlite::Error),
@@ -110,9 +116,8 @@ impl CatalogError {
             Self::Unstorable(_) | Self::NoSuchBackup(_) | Self::NoSuchJob(_) | Self::NoSuchAlert(_) => true,
             Self::NoSuchSchedule(_) => true,
             Self::Needed { .. } | Self::WrongState { .. } => true,
-            Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::BadMeta { .. } | Self::Injected(_) => {
-                false
-            }
+            Self::TooNew { .. } | Self::Open { .. } | Self::Io { .. } | Self::DiskFull { .. } => false,
+            Self::BadMeta { .. } | Self::Injected(_) => false,
         }
     }
 }

@@ -15,6 +15,12 @@ pub enum FindError {
         /// What was looked for.
         wanted: String,
     },
+    /// There are backups, and all of them are damaged or missing.
+    #[error("none of the backups can be restored: {lost} are damaged or missing")]
+    NoneUsable {
+        /// How many.
+        lost: u64,
+    },
     /// No available backup is as old.
     #[error("no backup began at {at:.0} or before")]
     NoneBefore {

@@ -14,6 +14,7 @@ mod error;
 mod fallen;
 mod find;
 mod job;
+mod meta;
 mod open;
 mod outbox;
 mod retention;
@@ -24,14 +25,15 @@ mod schema;
 mod source;
 mod store_days;
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
-use uuid::Uuid;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use alert::{Acknowledgement, AlertChange, AlertRecord};
 pub use audit::{AuditError, AuditFilter};
-pub use backup::{BackupFilter, BackupRecord, Hold, References};
+pub use backup::{BackupFilter, BackupRecord, Hold, Origin, References};
 pub use error::CatalogError;
 pub use fallen::suspicious_key;
 pub use find::FindError;
@@ -39,12 +41,12 @@ pub use job::{
     BackupSpec, ExpireSpec, Job, JobEnd, JobError, JobFilter, JobOutcome, JobSpec, Lane, NewJob, PruneSpec,
     RestoreSpec, UndoSpec, VerifySpec,
 };
+pub use meta::{RemovalWaits, UnreadableArchive};
 pub use open::Opened;
 pub use outbox::{NewNotice, NoticesCount, OutboxRow};
 pub use schedule::{Begun, DueRun, Missed, ScheduleDecision, SchedulePause, ScheduleState};
 pub use source::KnownSources;
 
-use crate::audit::Entry;
 use crate::failpoint;
 use crate::fsio::Reserve;
 
@@ -53,31 +55,11 @@ use crate::fsio::Reserve;
 pub struct Catalog {
     connection: Arc<Mutex<Connection>>,
     reserve: Reserve,
+    /// The last change found the disk full, and the reserve did not help.
+    is_full: Arc<AtomicBool>,
 }
 
 impl Catalog {
-    /// The id of the store whose backups this catalog lists; `None` before the first store was opened.
-    ///
-    /// # Errors
-    /// [`CatalogError`].
-    pub fn store_id(&self) -> Result<Option<Uuid>, CatalogError> {
-        let text: Option<String> = self.read(|db| {
-            Ok(db.query_row("SELECT value FROM meta WHERE name = 'store_id'", [], |row| row.get(0)).optional()?)
-        })?;
-        text.map(|text| text.parse().map_err(|_| CatalogError::BadMeta { name: "store_id", value: text })).transpose()
-    }
-
-    /// Notes the id of the store; from then on no other is accepted in its place.
-    ///
-    /// # Errors
-    /// [`CatalogError`].
-    pub fn set_store_id(&self, id: Uuid, entry: &Entry) -> Result<(), CatalogError> {
-        self.write(|tx| {
-            tx.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('store_id', ?1)", [id.to_string()])?;
-            audit::append(tx, entry)
-        })
-    }
-
     /// Moves what SQLite's log holds into the file itself, so that `catalog.db` alone is whole for whoever copies it while
     /// no daemon runs. Closing does the same, but only the last handle closes.
     ///
@@ -97,11 +79,27 @@ impl Catalog {
         self.reserve.make();
     }
 
+    /// Whether the last change could not be written because the disk of the catalog is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
     fn write<T>(&self, work: impl Fn(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
-        match self.try_write(&work) {
+        let written = match self.try_write(&work) {
             Err(error) if error.is_disk_full() && self.reserve.give_up() => self.try_write(&work),
             done => done,
+        };
+        let is_full = matches!(&written, Err(error) if error.is_disk_full());
+        self.is_full.store(is_full, Ordering::Relaxed);
+        if !is_full {
+            return written;
         }
+        let connection = self.lock();
+        let dir = connection.path().and_then(|path| Path::new(path).parent()).unwrap_or(Path::new(".")).to_owned();
+        let error = CatalogError::DiskFull { dir };
+        tracing::error!("{error}");
+        Err(error)
     }
 
     fn try_write<T>(&self, work: impl Fn(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {

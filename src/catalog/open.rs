@@ -79,7 +79,11 @@ impl Catalog {
     }
 
     fn of(path: &Path, connection: Connection) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)), reserve: reserve_of(path) }
+        Self {
+            connection: Arc::new(Mutex::new(connection)),
+            reserve: reserve_of(path),
+            is_full: Arc::default(),
+        }
     }
 }
 

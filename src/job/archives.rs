@@ -56,7 +56,7 @@ pub(super) fn open_restore_point(parts: &Parts, record: &BackupRecord) -> Result
     let OpenSet { archive, absent } = open_set(parts, record)?;
     match absent.into_iter().next() {
         None => Ok(Arc::new(archive)),
-        Some(absent) => Err(absent.needed_for(record)),
+        Some(absent) => Err(absent.refused_for(record)),
     }
 }
 
@@ -69,15 +69,23 @@ pub(super) fn open_what_is_there(parts: &Parts, record: &BackupRecord) -> Result
     Ok(Arc::new(archive))
 }
 
-/// Opens one file alone, and makes sure that it is the archive of this backup.
+/// Opens one file alone, and makes sure that it is the archive of this backup. Its trailer may be damaged: what lies in it
+/// can be read nevertheless, and [`trailer_damage`] tells of it.
 pub(super) fn open_file(parts: &Parts, record: &BackupRecord) -> Result<ArchiveReader, JobError> {
     let name = record.filename.parse().map_err(|bad| failure(ErrorCode::Failed, bad, ""))?;
-    let archive = ArchiveReader::open(parts.store.open(&name)?)?;
+    let archive = ArchiveReader::open_with_damaged_trailer(parts.store.open(&name)?)?;
     if archive.id() != record.id {
         let message = format!("{} holds backup {}, not {}", record.filename, archive.id(), record.id);
         return Err(failure(ErrorCode::Corruption, message, "`carelogctl verify --all` shows what else is wrong"));
     }
     Ok(archive)
+}
+
+/// What is wrong with the end of `archive`, or of one that was opened with it; nothing may be built on these.
+pub(super) fn trailer_damage(archive: &ArchiveReader) -> Option<String> {
+    let bases = archive.bases().map(|base| &**base);
+    let damaged = std::iter::once(archive).chain(bases).find_map(|one| Some((one.id(), one.trailer_damage()?)));
+    damaged.map(|(id, what)| format!("the archive of backup {id}: {what}"))
 }
 
 /// Whether the archive of `record` and all that it needs lie in the store at this moment, as large as they were.
@@ -118,5 +126,19 @@ impl Absent {
         let named = filename.as_ref().map(|filename| format!(" ({filename})")).unwrap_or_default();
         let message = format!("{} needs the archive of backup {id}{named}: {}", record.filename, why.message);
         JobError { message, ..why.clone() }
+    }
+
+    /// As [`Absent::needed_for`], with what can be done about it.
+    fn refused_for(&self, record: &BackupRecord) -> JobError {
+        let error = self.needed_for(record);
+        if !matches!(error.code, ErrorCode::NotFound | ErrorCode::Corruption) {
+            return error;
+        }
+        let hint = format!(
+            "put that archive back into the backup directory and verify, or restore what does not lie in it: \
+             `carelogctl restore {id} --partial`; `carelogctl verify {id}` names what is hurt",
+            id = record.id
+        );
+        JobError { code: ErrorCode::Corruption, hint, ..error }
     }
 }

@@ -1,8 +1,9 @@
 //! The backup job.
 
+use bytesize::ByteSize;
 use serde_json::json;
 
-use super::bases::{Bases, BuildOn};
+use super::bases::{self, Bases, BuildOn};
 use super::context::{JobContext, Parts};
 use super::hooks::{self, About};
 use super::restore::Unsettled;
@@ -55,11 +56,16 @@ fn back_up(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
         build_on: build_on(spec),
         rescan: spec.rescan,
     };
+    let ahead = bases::ahead_of_clock(cx.parts, &sources)?;
     let mut taken = take(cx, &taking)?;
+    taken.warnings.extend(ahead);
     let troubles = cx.parts.restores.troubles();
     let unsettled = troubles.iter().filter(|trouble| trouble.unsettled == Unsettled::Data);
     taken.warnings.extend(unsettled.map(|trouble| format!("what was saved may be half old and half new: {trouble}")));
     let mut outcome = JobOutcome { backup_id: Some(taken.record.id), ..JobOutcome::done(taken.warnings) };
+    let (mode, new) = (taken.record.mode, ByteSize::b(taken.record.new_bytes));
+    let stored = ByteSize::b(taken.record.size_bytes);
+    outcome.notes.insert("summary".to_owned(), json!(format!("{mode}: {new} of content are new, stored in {stored}")));
     outcome.notes.insert("files".to_owned(), json!(taken.record.files));
     outcome.notes.insert("bytes".to_owned(), json!(taken.record.raw_bytes));
     Ok(JobEnd { outcome, backup: Some(Box::new(taken.record)) })
@@ -135,7 +141,7 @@ impl BackupPlan {
         refusals.extend(room::require_within_limit(parts, room).err().map(|error| error.message));
         Ok(Self {
             mode: bases.mode(),
-            parent: bases.parent(),
+            parent: bases.parent,
             sources,
             needed_bytes: room.needed_bytes,
             free_bytes: room.free_bytes,

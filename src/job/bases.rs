@@ -15,6 +15,7 @@ use super::failure::failure;
 use crate::archive::ArchiveReader;
 use crate::archive::verify::{Depth, verify};
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
+use crate::clock;
 use crate::model::{BackupId, BackupState, Class, ErrorCode, Mode, SourceKind, SourceName, VerifyResult};
 use crate::progress::Progress;
 use crate::source::Source;
@@ -44,6 +45,10 @@ pub(super) enum BuildOn {
 pub(super) struct Bases {
     of_sources: BTreeMap<SourceName, BackupId>,
     opened: BTreeMap<BackupId, Base>,
+    /// The newest of them.
+    pub(super) parent: Option<BackupId>,
+    /// What would have been built on, when that could not be relied on.
+    pub(super) rejected: Option<BackupId>,
     /// Why it is not built on what it could be.
     pub(super) warnings: Vec<String>,
 }
@@ -68,18 +73,29 @@ impl Bases {
             if let Entry::Vacant(vacant) = bases.opened.entry(id) {
                 match Base::open(parts, &record) {
                     Ok(base) => vacant.insert(base),
-                    Err(why) => return Ok(Self::none(&record.filename, &why)),
+                    Err(why) => return Ok(Self::none(&record, &why)),
                 };
             }
             bases.of_sources.insert(source.name().clone(), id);
         }
+        bases.parent = bases.newest(parts)?;
         Ok(bases)
     }
 
     /// None, because what would have been built on cannot be used.
-    fn none(filename: &str, why: &str) -> Self {
-        let warning = format!("everything was stored again, because {filename} cannot be built on: {why}");
-        Self { warnings: vec![warning], ..Self::default() }
+    fn none(record: &BackupRecord, why: &str) -> Self {
+        let warning = format!("everything was stored again, because {} cannot be built on: {why}", record.filename);
+        Self { warnings: vec![warning], rejected: Some(record.id), ..Self::default() }
+    }
+
+    /// By the order in which they were taken, whatever the clock said.
+    fn newest(&self, parts: &Parts) -> Result<Option<BackupId>, JobError> {
+        if self.opened.len() < 2 {
+            return Ok(self.opened.keys().next().copied());
+        }
+        let every = BackupFilter { all: true, ..BackupFilter::default() };
+        let newest = parts.catalog.newest_that(&every, |backup| self.opened.contains_key(&backup.id))?;
+        Ok(newest.map(|backup| backup.id))
     }
 
     /// After a backup on these bases has failed: none at all, if it is they that are to blame.
@@ -91,7 +107,7 @@ impl Bases {
                 Err(error) => Some(error.to_string()),
             };
             if let Some(why) = why {
-                return Some(Self::none(&base.record.filename, &why));
+                return Some(Self::none(&base.record, &why));
             }
         }
         None
@@ -123,11 +139,6 @@ impl Bases {
     pub(super) fn mode(&self) -> Mode {
         if self.opened.is_empty() { Mode::Full } else { Mode::Incremental }
     }
-
-    /// The newest of them.
-    pub(super) fn parent(&self) -> Option<BackupId> {
-        self.opened.values().max_by_key(|base| base.record.created_at).map(|base| base.record.id)
-    }
 }
 
 impl Base {
@@ -136,6 +147,9 @@ impl Base {
         let opened = archives::lease(parts, record.id).and_then(|(record, lease)| {
             require_sound(parts, &record)?;
             let archive = archives::open_restore_point(parts, &record)?;
+            if let Some(damage) = archives::trailer_damage(&archive) {
+                return Err(failure(ErrorCode::Corruption, damage, ""));
+            }
             require_whole(&record, &archive)?;
             Ok(Self { record, archive, _lease: lease })
         });
@@ -195,6 +209,22 @@ fn holds(record: &BackupRecord, name: &SourceName, kind: SourceKind) -> bool {
     record.sources.iter().any(|held| held.name == *name && held.kind == kind)
 }
 
+/// Warns when the newest backup of any of `sources` is dated ahead of the clock: one of the two is wrong.
+pub(super) fn ahead_of_clock(parts: &Parts, sources: &[Arc<dyn Source>]) -> Result<Option<String>, JobError> {
+    let now = parts.clock.now();
+    for source in sources {
+        let newest = parts.catalog.newest_that(&BackupFilter { all: true, ..holding(source) }, |_| true)?;
+        if let Some(newest) = newest.filter(|newest| newest.created_at > clock::latest_credible(now)) {
+            return Ok(Some(format!(
+                "the backup before this one, {}, is dated {:.0}, ahead of this machine's clock, which says {now:.0}: look \
+                 which of the two is wrong (`date`)",
+                newest.filename, newest.created_at
+            )));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether the newest full of any source is older than it may be.
 fn is_full_due(parts: &Parts, sources: &[Arc<dyn Source>]) -> Result<bool, JobError> {
     let Some(full_every) = parts.settings.full_every else { return Ok(false) };
@@ -203,7 +233,11 @@ fn is_full_due(parts: &Parts, sources: &[Arc<dyn Source>]) -> Result<bool, JobEr
     for source in sources {
         let filter = BackupFilter { all: true, ..holding(source) };
         let newest = parts.catalog.newest_that(&filter, |record| record.mode == Mode::Full)?;
-        if newest.is_some_and(|full| now.duration_since(full.created_at) > full_every) {
+        // Of one that is dated ahead of the clock nobody can tell how old it is.
+        let is_old = |full: &BackupRecord| {
+            now.duration_since(full.created_at) > full_every || full.created_at > clock::latest_credible(now)
+        };
+        if newest.is_some_and(|full| is_old(&full)) {
             return Ok(true);
         }
     }

@@ -54,6 +54,9 @@ impl From<CatalogError> for JobError {
                 (ErrorCode::NotFound, "`carelogctl list --all` shows every backup")
             }
             CatalogError::NoSuchSchedule(_) => (ErrorCode::NotFound, "`carelogctl schedule list` shows every schedule"),
+            CatalogError::DiskFull { .. } => {
+                (ErrorCode::Failed, "nothing was changed: free space there (`df`), and try again")
+            }
             CatalogError::Needed { .. } => (ErrorCode::Refused, "`carelogctl show BACKUP` tells who needs it"),
             _ => (ErrorCode::Failed, "look at the daemon's log: `journalctl -u carelogd`"),
         };
@@ -139,7 +142,7 @@ impl From<ReadError> for JobError {
             }
             ReadError::TooNew(_) => failure(ErrorCode::Failed, error, ""),
             ReadError::MissingArchive { .. } => failure(
-                ErrorCode::NotFound,
+                ErrorCode::Corruption,
                 error,
                 "bring its archive back into the backup directory; `carelogctl show BACKUP` lists all that are needed",
             ),
@@ -192,7 +195,7 @@ impl From<StageError> for JobError {
 fn hint_of(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: free space (`carelogctl delete` removes a backup) and try again"
+            "the disk is full: free space (`carelogctl delete` removes a backup; one with - under NEEDED BY in the list frees room at once) and try again"
         }
         io::ErrorKind::PermissionDenied => "carelogd runs without the right to do this: look at its unit and the owner",
         io::ErrorKind::ReadOnlyFilesystem => {

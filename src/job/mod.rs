@@ -10,6 +10,7 @@ mod context;
 mod damage;
 mod failure;
 mod hooks;
+mod origin;
 mod prune;
 mod restore;
 mod restore_to;
@@ -26,6 +27,7 @@ pub use archives::require_kept;
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
 pub use prune::{PrunePlan, leaves_trash_at, take_back};
+pub use origin::differences;
 pub use restore::{
     Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, Room, SourceFacts, Trouble,
     Unsettled,
@@ -85,6 +87,7 @@ impl Runner for Jobs {
             JobSpec::Expire(spec) => prune::run_expire(&cx, spec).map(JobEnd::from),
         };
         let mut ended = ended.unwrap_or_else(|error| {
+            let error = cx.restored_backup().map_or(error.clone(), |id| damage::with_another(&parts, id, error));
             let backup_id = cx.restored_backup();
             let safety_backup_id = cx.safety_backup();
             JobOutcome { backup_id, safety_backup_id, ..JobOutcome::ended_by(error) }.into()

@@ -37,6 +37,9 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &PruneSpec) -> Result<JobOutcome, J
     let freed = remove_unneeded(cx.parts, &Actor::of(&cx.job.requested_by, None));
     bytes += freed.bytes;
     told.extend(freed.in_words());
+    if let Some(waits) = cx.parts.catalog.removal_waits()? {
+        told.push(format!("other archives that nobody needs stay until `verify --all` passes: {}", waits.why));
+    }
     let only = match &spec.backups[..] {
         [only] => Some(*only),
         _ => None,
@@ -96,6 +99,11 @@ fn last_good_of(parts: &Parts, backup: &BackupRecord) -> Result<Option<SourceNam
     if !may_be_good || backup.class != Class::Backup {
         return Ok(None);
     }
+    without_other(parts, backup)
+}
+
+/// A configured source of which no other backup can be restored.
+fn without_other(parts: &Parts, backup: &BackupRecord) -> Result<Option<SourceName>, JobError> {
     for held in &backup.sources {
         let is_configured = parts.source(&held.name).is_some_and(|source| source.kind() == held.kind);
         if is_configured && !is_in_another(parts, backup, held)? {

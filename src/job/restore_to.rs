@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use serde_json::json;
 
+use super::archives;
 use super::context::{JobContext, Parts};
 use super::damage;
 use super::failure::failure;
@@ -57,7 +58,8 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
         failure(ErrorCode::Failed, "the way to the target directory was lost", "ask for the restore again")
     })?;
     cx.note_restored(spec.backup);
-    let (_, archive, _lease) = open_backup(cx.parts, spec)?;
+    let opened = open_backup(cx.parts, spec);
+    let (_, archive, _lease) = opened.inspect_err(|error| damage::trace_if_damaged(cx, spec.backup, error))?;
     cx.begin_phase("extract")?;
     require_empty(&directory)?;
     let selected = selected_members(&archive, spec)?;
@@ -80,8 +82,23 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
     let (threads, partial) = (cx.parts.settings.threads, spec.partial);
     let options = ExtractOptions { threads, partial, sync: true, ..ExtractOptions::default() };
     let extraction = Extraction::new(&archive, directory.as_fd(), options, cx.progress);
-    let report = extraction.run(entries).map_err(|error| incomplete(&error.into()))?;
+    let report = extraction.run(entries).map_err(|error| {
+        let chunk = damage::chunk_of(&error);
+        let error = JobError::from(error);
+        if error.code == ErrorCode::Corruption {
+            damage::trace(cx, spec.backup, chunk);
+        }
+        incomplete(&error)
+    })?;
+    if !report.damaged.is_empty() {
+        damage::trace(cx, spec.backup, report.damaged.iter().filter_map(|damage| damage.chunk));
+    }
     let mut warnings = report.warnings;
+    warnings.extend(archives::trailer_damage(&archive).map(|what| {
+        format!(
+            "{what}; what is in it was found without that, but nothing is built on it: `carelogctl verify` tells more"
+        )
+    }));
     warnings
         .extend(damage::note(cx, report.damaged.iter().map(|damage| damage::in_words("left out", damage)).collect()));
     let mut outcome = JobOutcome { backup_id: Some(spec.backup), ..JobOutcome::done(warnings) };

@@ -2,15 +2,18 @@
 //! has to be saved first.
 
 use super::context::JobContext;
+use super::damage;
 use super::failure::failure;
 use super::restore::open_backup;
+use crate::archive::{ArchiveReader, Entry, SourceMetadata};
 use crate::catalog::{Job, JobError, JobOutcome, JobSpec, RestoreSpec};
 use crate::failpoint;
-use crate::model::{ErrorCode, SourceKind};
+use crate::model::{ErrorCode, Sha256, SourceKind};
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, database: &str) -> Result<JobOutcome, JobError> {
     cx.note_restored(spec.backup);
-    let (_, archive, _lease) = open_backup(cx.parts, spec)?;
+    let opened = open_backup(cx.parts, spec);
+    let (_, archive, _lease) = opened.inspect_err(|error| damage::trace_if_damaged(cx, spec.backup, error))?;
     cx.begin_phase("load")?;
     let point = archive.restore_point();
     let is_wanted = |held: &&crate::archive::SourceSummary| {
@@ -28,7 +31,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, database: &str) -> Re
         return Err(failure(ErrorCode::NotFound, message, hint));
     };
     cx.progress.expect(held.size_bytes, 0);
-    let loaded = source.load_into(&archive, database, cx.job.id, cx.progress)?;
+    let loaded = source.load_into(&archive, database, cx.job.id, cx.progress).map_err(|error| {
+        let error = JobError::from(error);
+        if error.code == ErrorCode::Corruption {
+            damage::trace(cx, spec.backup, chunks_of(&archive, &source.metadata()));
+        }
+        error
+    })?;
     failpoint::pass("restore_to_database.loaded")?;
     let count = |number: u64, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let summary = format!(
@@ -41,6 +50,13 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, database: &str) -> Re
     outcome.notes.insert("database".to_owned(), database.into());
     outcome.notes.insert("bytes".to_owned(), held.size_bytes.into());
     Ok(outcome)
+}
+
+/// Every chunk of a source that is not a tree.
+fn chunks_of(archive: &ArchiveReader, source: &SourceMetadata) -> Vec<Sha256> {
+    let entries = source.members().into_iter().filter_map(|member| archive.entry(member.as_bytes()).ok()?);
+    let chunks = |entry: Entry| entry.content().map(|content| content.chunks.clone()).unwrap_or_default();
+    entries.flat_map(chunks).map(|chunk| chunk.id).collect()
 }
 
 /// Removes what those of `jobs` that a crash interrupted left on a server.

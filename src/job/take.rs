@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::bases::{Bases, BuildOn};
 use super::context::{JobContext, in_reading_order};
+use super::damage;
 use super::failure::failure;
 use super::room;
 use crate::archive::metadata::FORMAT_VERSION;
@@ -46,6 +47,9 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     let sources = in_reading_order(taking.sources);
     let Checked { mut warnings, metadata: of_sources } = check(cx, &sources)?;
     let mut bases = Bases::choose(cx.parts, &sources, taking.build_on)?;
+    if let Some(rejected) = bases.rejected {
+        damage::trace(cx, rejected, []);
+    }
     let created_at = cx.parts.clock.now();
     let attempt = |bases: &Bases| {
         require_room(cx, taking.class, &sources, bases)?;
@@ -97,6 +101,9 @@ fn none_if_damaged(cx: &JobContext<'_>, bases: &Bases, error: &JobError) -> Resu
     cx.progress.check_cancelled()?;
     let none = bases.none_if_damaged(cx.progress).ok_or_else(|| error.clone())?;
     tracing::warn!(job_id = %cx.job.id, "begun again as a full: {}", error.message);
+    if let Some(rejected) = none.rejected {
+        damage::trace(cx, rejected, []);
+    }
     Ok(none)
 }
 
@@ -150,7 +157,7 @@ fn metadata(
         class: taking.class,
         scope: taking.scope,
         mode: bases.mode(),
-        parent_id: bases.parent(),
+        parent_id: bases.parent,
         created_at,
         host: cx.parts.settings.host.clone(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),

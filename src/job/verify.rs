@@ -2,16 +2,21 @@
 
 mod files;
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
-use self::files::{Files, Found};
+pub(super) use self::files::Files;
+use self::files::Found;
 use super::archives::{self, OpenSet};
 use super::context::JobContext;
 use super::failure::failure;
+use crate::archive::ReadError;
 use crate::archive::verify::{Depth, Report, VerifyError, verify_restore_point};
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, CatalogError, JobError, JobOutcome, VerifySpec};
 use crate::model::{AuditOutcome, BackupId, BackupState, ErrorCode, VerifyResult};
+use crate::store::{Unreadable, survey};
 
 /// How many damages are listed in the job's result; the count goes on.
 const LISTED: usize = 200;
@@ -42,11 +47,18 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &VerifySpec) -> Result<JobOutcome, 
         cx.begin_phase(&backup.filename)?;
         let verdict = verify_one(cx, &backup, depth, &mut files)?;
         note(cx, &backup, spec.quick, &verdict)?;
-        tally.add(&backup, verdict);
+        tally.add(&backup, if spec.quick { verdict.with_what_is_known(&backup) } else { verdict });
     }
     for (backup, verdict) in hurt_besides(cx, &ids, &mut files)? {
         note(cx, &backup, spec.quick, &verdict)?;
         tally.add_hurt(&backup, verdict);
+    }
+    if !asked_by_name && !spec.oldest {
+        tally.unreadable = note_unreadable(cx)?;
+        if !spec.quick && tally.is_all_sound() {
+            let entry = Entry::new(cx.parts.clock.now(), Actor::of(&cx.job.requested_by, None), "removal.lift", "");
+            cx.parts.catalog.lift_removal_waits(&entry)?;
+        }
     }
     let single = match &ids[..] {
         [only] if asked_by_name || spec.oldest => Some(*only),
@@ -60,6 +72,35 @@ fn verified_longest_ago(cx: &JobContext<'_>) -> Result<Option<BackupId>, JobErro
     let available = cx.parts.catalog.list_backups(&BackupFilter::default())?;
     let oldest = available.iter().min_by_key(|backup| (backup.verified_at, backup.created_at));
     Ok(oldest.map(|backup| backup.id))
+}
+
+/// The archives in the store that nobody can read; the catalog keeps them for the status.
+fn note_unreadable(cx: &JobContext<'_>) -> Result<Vec<Unreadable>, JobError> {
+    let every = BackupFilter { all: true, ..BackupFilter::default() };
+    let known = cx.parts.catalog.list_backups(&every)?;
+    let names: HashSet<&str> = known.iter().map(|backup| backup.filename.as_str()).collect();
+    let unreadable = survey(&*cx.parts.store, |name| names.contains(name.as_str()))?.unreadable;
+    let listed: Vec<_> = unreadable.iter().map(Unreadable::for_catalog).collect();
+    let entry = Entry::new(cx.parts.clock.now(), Actor::of(&cx.job.requested_by, None), "store.unreadable", "");
+    cx.parts.catalog.set_unreadable_archives(&listed, &entry)?;
+    Ok(unreadable)
+}
+
+/// Writes down what another job found in `files`, of these and of all that they hurt.
+pub(super) fn note_found(cx: &JobContext<'_>, mut files: Files) -> Result<(), JobError> {
+    for (backup, verdict) in hurt_besides(cx, &[], &mut files)? {
+        note(cx, &backup, false, &verdict)?;
+    }
+    Ok(())
+}
+
+/// Writes down that a job which wanted to use `backup` found it damaged, where its files do not tell.
+pub(super) fn note_damage(cx: &JobContext<'_>, id: BackupId, damage: &str) -> Result<(), JobError> {
+    let backup = cx.parts.catalog.backup(id)?;
+    if backup.state != BackupState::Available {
+        return Ok(());
+    }
+    note(cx, &backup, false, &Verdict::Damaged { damage: vec![damage.to_owned()], hurt: Hurt::default() })
 }
 
 /// Whether a backup was removed, or is just being.
@@ -85,7 +126,7 @@ fn hurt_besides(
     for id in besides {
         let Ok((backup, _lease)) = archives::lease(cx.parts, id) else { continue };
         let verdict = judge(cx, &backup, files)?;
-        if matches!(verdict, Verdict::Damaged { .. } | Verdict::Missing(_)) {
+        if matches!(verdict, Verdict::Damaged { .. } | Verdict::Missing { .. }) {
             hurt.push((backup, verdict));
         }
     }
@@ -99,8 +140,14 @@ struct Tally {
     sound: usize,
     files: u64,
     bytes: u64,
-    /// How many files the damage hurts.
-    hurt: u64,
+    /// The files that the damage hurts, each once, however many backups have it; as far as they are named.
+    hurt: HashSet<String>,
+    /// How many more there are in the backup that has the most of them.
+    hurt_unnamed: u64,
+    /// Archives that cannot be read and that nobody knows.
+    unreadable: Vec<Unreadable>,
+    /// Those whose structure is whole and that are known to be damaged.
+    known_damaged: usize,
     /// Whether any backup is damaged, and not only unreadable at the moment.
     is_corrupt: bool,
     problems: Vec<String>,
@@ -109,6 +156,10 @@ struct Tally {
 }
 
 impl Tally {
+    fn is_all_sound(&self) -> bool {
+        self.problems.is_empty() && self.unreadable.is_empty()
+    }
+
     fn add(&mut self, backup: &BackupRecord, verdict: Verdict) {
         self.backups += 1;
         if matches!(verdict, Verdict::Sound) {
@@ -124,14 +175,16 @@ impl Tally {
     fn add_hurt(&mut self, backup: &BackupRecord, verdict: Verdict) {
         let problems = match verdict {
             Verdict::Sound => return,
-            Verdict::Damaged { damage, hurt } => {
+            Verdict::Damaged { damage, hurt } | Verdict::Missing { damage, hurt } => {
                 self.is_corrupt = true;
-                self.hurt = self.hurt.saturating_add(hurt);
+                self.hurt_unnamed = self.hurt_unnamed.max(hurt.unnamed);
+                self.hurt.extend(hurt.paths);
                 damage
             }
-            Verdict::Missing(what) => {
+            Verdict::KnownDamaged => {
                 self.is_corrupt = true;
-                vec![what]
+                self.known_damaged += 1;
+                vec!["its structure is whole, and its content is known to be damaged".to_owned()]
             }
             Verdict::Unreadable(error) => vec![format!("it could not be read: {}", error.message)],
         };
@@ -144,18 +197,22 @@ impl Tally {
         }
     }
 
-    fn outcome(self, single: Option<BackupId>) -> JobOutcome {
+    fn outcome(mut self, single: Option<BackupId>) -> JobOutcome {
+        for archive in &self.unreadable {
+            self.is_corrupt = true;
+            self.problems.push(format!("{}: it cannot be read: {}", archive.name, archive.why));
+        }
         let ended = match self.problems.first() {
             None => JobOutcome::done(Vec::new()),
             Some(first) => {
-                let hurt = match self.hurt {
+                let hurt = match self.hurt.len() as u64 + self.hurt_unnamed {
                     0 => String::new(),
                     1 => "; it hurts 1 file".to_owned(),
                     files => format!("; it hurts {files} files"),
                 };
-                let message = match (self.is_corrupt, self.backups - self.sound) {
+                let message = match (self.is_corrupt, self.backups - self.sound + self.unreadable.len()) {
                     (true, 1) => format!("damage was found: {first}{hurt}"),
-                    (true, backups) => format!("damage was found in {backups} backups, first: {first}{hurt} in all"),
+                    (true, archives) => format!("damage was found in {archives} archives, first: {first}{hurt} in all"),
                     (false, _) => first.clone(),
                 };
                 let (code, hint) = if self.is_corrupt {
@@ -171,9 +228,21 @@ impl Tally {
         let mut outcome = JobOutcome { backup_id: single, ..ended };
         let summary = match (self.sound, self.backups) {
             (0, 0) => "there is no backup to verify".to_owned(),
+            (sound, backups) if self.known_damaged > 0 => {
+                format!(
+                    "the structure of {} of {backups} backups is whole; {} are known to be damaged",
+                    sound + self.known_damaged,
+                    self.known_damaged
+                )
+            }
             (1, 1) => "the backup is sound".to_owned(),
             (0, 1) => "the backup is not sound".to_owned(),
             (sound, backups) => format!("{sound} of {backups} backups are sound"),
+        };
+        let summary = match self.unreadable.len() {
+            0 => summary,
+            1 => format!("{summary}; 1 archive cannot be read"),
+            archives => format!("{summary}; {archives} archives cannot be read"),
         };
         let notes = [
             ("summary", json!(summary)),
@@ -190,20 +259,38 @@ impl Tally {
 /// What one backup turned out to be.
 enum Verdict {
     Sound,
+    /// Only its structure was looked at, which is whole; an earlier look found damage in its content.
+    KnownDamaged,
     Damaged {
         damage: Vec<String>,
-        /// How many files it hurts.
-        hurt: u64,
+        hurt: Hurt,
     },
     /// An archive of it is not there.
-    Missing(String),
+    Missing {
+        damage: Vec<String>,
+        hurt: Hurt,
+    },
     /// The disk or its rights failed: that says nothing of the other backups, which are still looked at.
     Unreadable(JobError),
 }
 
+/// The files of a backup that are hurt.
+#[derive(Default)]
+struct Hurt {
+    paths: Vec<String>,
+    /// Beyond those.
+    unnamed: u64,
+}
+
 impl Verdict {
-    fn of(damage: Vec<String>, hurt: u64) -> Self {
+    fn of(damage: Vec<String>, hurt: Hurt) -> Self {
         if damage.is_empty() { Self::Sound } else { Self::Damaged { damage, hurt } }
+    }
+
+    /// What a quick look says of one that is known to be damaged.
+    fn with_what_is_known(self, backup: &BackupRecord) -> Self {
+        let is_known = backup.state == BackupState::Corrupt || backup.verify_result == Some(VerifyResult::Failed);
+        if is_known && matches!(self, Self::Sound) { Self::KnownDamaged } else { self }
     }
 }
 
@@ -224,18 +311,23 @@ fn verify_one(
 /// Holds a backup against what was found in the files.
 fn judge(cx: &JobContext<'_>, backup: &BackupRecord, files: &Files) -> Result<Verdict, JobError> {
     let mut damage = match files.found(backup.id) {
-        Some(Found::Missing) => return Ok(Verdict::Missing("its archive is missing from the store".to_owned())),
+        Some(Found::Missing) => {
+            let damage = vec!["its archive is missing from the store".to_owned()];
+            return Ok(Verdict::Missing { damage, hurt: Hurt::default() });
+        }
         Some(Found::Unreadable(error)) => return Ok(Verdict::Unreadable(error.clone())),
         Some(Found::Damaged(damage)) => damage.clone(),
         Some(Found::Sound) | None => Vec::new(),
     };
     // Of a deleted backup only the archive is left.
     if backup.state == BackupState::Retained || files.is_unusable(backup.id) {
-        return Ok(Verdict::of(damage, 0));
+        return Ok(Verdict::of(damage, Hurt::default()));
     }
     let OpenSet { archive, absent } = match archives::open_set(cx.parts, backup) {
         Ok(set) => set,
-        Err(error) if error.code == ErrorCode::Corruption => return Ok(Verdict::of(vec![error.message], 0)),
+        Err(error) if error.code == ErrorCode::Corruption => {
+            return Ok(Verdict::of(vec![error.message], Hurt::default()));
+        }
         Err(error) => return Ok(Verdict::Unreadable(error)),
     };
     if let Some(error) = backup.needs.iter().find_map(|id| files.unreadable(*id)) {
@@ -246,13 +338,14 @@ fn judge(cx: &JobContext<'_>, backup: &BackupRecord, files: &Files) -> Result<Ve
         Err(error @ VerifyError::Io(_)) => return Ok(Verdict::Unreadable(error.into())),
         Err(error) => return Err(error.into()),
     };
-    if let Some(absent) = absent.iter().find(|absent| absent.why.code == ErrorCode::NotFound) {
-        return Ok(Verdict::Missing(absent.needed_for(backup).message));
-    }
+    let missing = absent.iter().any(|absent| absent.why.code == ErrorCode::NotFound);
     damage.extend(absent.iter().map(|absent| absent.needed_for(backup).message));
-    let hurt = report.hurt_count;
-    damage.extend(in_words(report));
-    Ok(Verdict::of(damage, hurt))
+    let hurt = Hurt { unnamed: report.hurt_count - report.hurt_paths.len() as u64, paths: report.hurt_paths.clone() };
+    // Why they cannot be had was just said.
+    let not_at_hand: Vec<String> =
+        absent.iter().map(|absent| ReadError::MissingArchive { id: absent.id }.to_string()).collect();
+    damage.extend(in_words(report).into_iter().filter(|what| !not_at_hand.contains(what)));
+    Ok(if missing { Verdict::Missing { damage, hurt } } else { Verdict::of(damage, hurt) })
 }
 
 fn in_words(report: Report) -> Vec<String> {
@@ -265,19 +358,14 @@ fn in_words(report: Report) -> Vec<String> {
     damage
 }
 
-/// Writes down that a job which wanted to use `backup` found it damaged: nobody is to be told that it protects them.
-pub(super) fn note_damage(cx: &JobContext<'_>, backup: &BackupRecord, damage: &str) -> Result<(), JobError> {
-    note(cx, backup, false, &Verdict::Damaged { damage: vec![damage.to_owned()], hurt: 0 })
-}
-
 /// Writes the result down. A quick look that finds nothing says nothing about the content, and changes nothing; nor does
 /// an archive that could not be read.
 fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdict) -> Result<(), JobError> {
     let now = cx.parts.clock.now();
     let result = match verdict {
         Verdict::Sound => "passed",
-        Verdict::Damaged { .. } => "failed",
-        Verdict::Missing(_) => "missing",
+        Verdict::Damaged { .. } | Verdict::KnownDamaged => "failed",
+        Verdict::Missing { .. } => "missing",
         Verdict::Unreadable(_) => "unreadable",
     };
     let is_sound = matches!(verdict, Verdict::Sound);
@@ -291,11 +379,11 @@ fn note(cx: &JobContext<'_>, backup: &BackupRecord, quick: bool, verdict: &Verdi
         Verdict::Sound => catalog.set_verified(backup.id, now, VerifyResult::Passed, &entry)?,
         Verdict::Damaged { .. } => catalog.set_verified(backup.id, now, VerifyResult::Failed, &entry)?,
         // Of which only the archive was left, or in the trash: it stays what it is, and those that need it are missing.
-        Verdict::Missing(_) if matches!(backup.state, BackupState::Retained | BackupState::Trashed) => {
+        Verdict::Missing { .. } if matches!(backup.state, BackupState::Retained | BackupState::Trashed) => {
             catalog.record(&entry)?;
         }
-        Verdict::Missing(_) => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
-        Verdict::Unreadable(_) => catalog.record(&entry)?,
+        Verdict::Missing { .. } => catalog.set_backup_state(backup.id, BackupState::Missing, &entry)?,
+        Verdict::Unreadable(_) | Verdict::KnownDamaged => catalog.record(&entry)?,
     }
     if !is_sound {
         tracing::error!(job_id = %cx.job.id, backup_id = %backup.id, "{} is not sound: {result}", backup.filename);

@@ -65,6 +65,11 @@ impl From<FindError> for Failure {
                 error.to_string(),
                 "`carelogctl alerts` shows those that fire, with their keys",
             ),
+            FindError::NoneUsable { .. } => Self::new(
+                Code::NotFound,
+                error.to_string(),
+                "`carelogctl list --all` shows them; `carelogctl restore BACKUP --partial` restores what is undamaged of one",
+            ),
             FindError::NotFound { .. } | FindError::NoneBefore { .. } => {
                 Self::new(Code::NotFound, error.to_string(), "`carelogctl list --all` shows every backup")
             }

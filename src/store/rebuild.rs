@@ -6,14 +6,16 @@ use std::fs::File;
 
 use super::{ArchiveName, Store, StoreError, StoredArchive};
 use crate::archive::{ArchiveReader, ReadError, RestorePoint};
-use crate::catalog::{BackupRecord, Hold};
-use crate::model::BackupState;
+use crate::catalog::{BackupRecord, Hold, UnreadableArchive};
+use crate::model::{BackupState, VerifyResult};
 
 /// What a look at the archives found.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// The backups, by name of their archives.
     pub backups: Vec<BackupRecord>,
+    /// The archives that hold the same backup as another one. They stay where they are.
+    pub copies: Vec<ArchiveName>,
     /// The archives that tell nothing. They stay where they are.
     pub unreadable: Vec<Unreadable>,
 }
@@ -27,18 +29,29 @@ pub struct Unreadable {
     pub why: String,
 }
 
+impl Unreadable {
+    /// As the catalog keeps it.
+    #[must_use]
+    pub fn for_catalog(&self) -> UnreadableArchive {
+        UnreadableArchive { filename: self.name.to_string(), why: self.why.clone() }
+    }
+}
+
 /// Reads the trailer of every archive for which `is_known` says no. Content is not read: verification does that.
 ///
 /// # Errors
 /// [`StoreError`] when the store itself cannot be listed; an archive that cannot be read is part of the result.
 pub fn survey(store: &dyn Store, is_known: impl Fn(&ArchiveName) -> bool) -> Result<Survey, StoreError> {
-    survey_reading(store, is_known, |file| Ok(ArchiveReader::open(file)?.restore_point().clone()))
+    survey_reading(store, is_known, |file| {
+        let archive = ArchiveReader::open_with_damaged_trailer(file)?;
+        Ok((archive.restore_point().clone(), archive.trailer_damage().is_none()))
+    })
 }
 
 fn survey_reading(
     store: &dyn Store,
     is_known: impl Fn(&ArchiveName) -> bool,
-    read: impl Fn(File) -> Result<RestorePoint, ReadError>,
+    read: impl Fn(File) -> Result<(RestorePoint, bool), ReadError>,
 ) -> Result<Survey, StoreError> {
     let mut survey = Survey::default();
     let mut names = HashMap::new();
@@ -46,8 +59,8 @@ fn survey_reading(
         match record_of(store, &stored, &read) {
             Ok(backup) => {
                 if let Some(first) = names.insert(backup.id, stored.name.clone()) {
-                    let why = format!("it holds the same backup as '{first}'");
-                    survey.unreadable.push(Unreadable { name: stored.name, why });
+                    tracing::warn!("{} holds the same backup as '{first}' and is left alone", stored.name);
+                    survey.copies.push(stored.name);
                 } else {
                     survey.backups.push(backup);
                 }
@@ -61,17 +74,20 @@ fn survey_reading(
 fn record_of(
     store: &dyn Store,
     stored: &StoredArchive,
-    read: &impl Fn(File) -> Result<RestorePoint, ReadError>,
+    read: &impl Fn(File) -> Result<(RestorePoint, bool), ReadError>,
 ) -> Result<BackupRecord, String> {
     let name = &stored.name;
     let file = store.open(name).map_err(|error| error.to_string())?;
-    let restore_point = read(file).map_err(|error| error.to_string())?;
+    let (restore_point, is_whole) = read(file).map_err(|error| error.to_string())?;
     // A damaged sidecar must not hide a sound archive: without a checksum it can still be verified by its chunks.
     let sha256 = store.checksum(name).unwrap_or_else(|error| {
         tracing::warn!(archive = %name, %error, "the checksum beside the archive cannot be used");
         None
     });
     let mut backup = BackupRecord::of_archive(&restore_point, name.as_str(), stored.size_bytes, sha256);
+    if !is_whole {
+        (backup.state, backup.verify_result) = (BackupState::Corrupt, Some(VerifyResult::Failed));
+    }
     if stored.is_retained {
         (backup.state, backup.needs) = (BackupState::Retained, Vec::new());
     } else if stored.is_trashed
@@ -108,8 +124,9 @@ mod tests {
         store.publish(partial, Sha256::of(bytes)).unwrap()
     }
 
-    fn read(file: File) -> Result<RestorePoint, ReadError> {
-        serde_json::from_reader(file).map_err(|error| ReadError::NotAnArchive(error.to_string()))
+    fn read(file: File) -> Result<(RestorePoint, bool), ReadError> {
+        let read = serde_json::from_reader(file).map_err(|error| ReadError::NotAnArchive(error.to_string()));
+        Ok((read?, true))
     }
 
     #[test]
@@ -135,7 +152,7 @@ mod tests {
         assert_eq!(survey.backups[0], expected[0]);
         assert_eq!(survey.backups[1], BackupRecord { holds: vec![held], ..expected[1].clone() });
         let unreadable: Vec<_> = survey.unreadable.iter().map(|u| u.name.clone()).collect();
-        assert_eq!(unreadable, [copy, damaged]);
+        assert_eq!((survey.copies, unreadable), (vec![copy], vec![damaged]));
         assert_eq!(store.list().unwrap().len(), 4, "nothing is removed");
     }
 

@@ -30,6 +30,33 @@ fn a_backup_that_would_leave_too_little_room_is_refused_before_it_begins() {
 }
 
 #[test]
+fn a_full_disk_of_the_catalog_is_named_with_its_folder_in_the_answer_the_log_and_the_status() {
+    if !may_mount() {
+        return;
+    }
+    let world = World::new();
+    let disk = Tmpfs::mount(&world.state_dir(), 4 * 1024);
+    let _daemon = world.start();
+    world.ctl(&["backup"]).expect_code(0);
+    let filler = disk.fill();
+
+    // What the log of the catalog still has room for is taken.
+    let refused = (0..200).map(|_| world.ctl(&["backup", "--detach"])).find(|answer| answer.code != 0).unwrap();
+
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let dir = world.state_dir().display().to_string();
+    assert!(refused.stderr.contains(&dir) && refused.stderr.contains("full"), "{refused:?}");
+    assert!(refused.stderr.contains("df"), "{refused:?}");
+    assert!(world.log().contains(&format!("the disk of the state folder {dir} is full")));
+    let status = world.ctl(&["status", "--json"]).expect_code(0).json();
+    assert!(status["problems"].to_string().contains("the disk of the state folder is full"), "{status:#}");
+    fs::remove_file(filler).unwrap();
+    world.ctl(&["backup"]).expect_code(0);
+    let status = world.ctl(&["status", "--json"]).expect_code(0).json();
+    assert!(!status["problems"].to_string().contains("is full"), "{status:#}");
+}
+
+#[test]
 fn a_first_backup_that_would_not_fit_is_refused_too() {
     if !may_mount() {
         return;

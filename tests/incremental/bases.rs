@@ -55,7 +55,7 @@ fn a_base_of_the_base_that_is_missing_counts_as_much_as_the_base_itself() {
     fs::remove_file(archive(&world, &first)).unwrap();
     let full = assert_full(&world, first["filename"].as_str().unwrap());
     // Told in the status too, and at the next start the catalog knows.
-    let refused = world.ctl(&["restore", id(&second), "--yes"]).expect_code(4);
+    let refused = world.ctl(&["restore", id(&second), "--yes"]).expect_code(7);
     assert!(refused.stderr.contains(first["filename"].as_str().unwrap()), "{}", refused.stderr);
     assert_eq!(backup(&world)["parent_id"], full["id"]);
 }

@@ -49,6 +49,53 @@ fn an_archive_that_is_missing_is_named_and_what_does_not_lie_in_it_is_saved() {
 }
 
 #[test]
+fn a_bad_bit_in_a_trailer_costs_nothing_of_the_archive_nor_of_those_that_need_it() {
+    let world = world_of(30);
+    let [first, second] = two_days(&world);
+    let live = Picture::live(&world);
+    super::flip(&archive(&world, &first), first["size_bytes"].as_u64().unwrap() - 40);
+    let (second, to) = (archive(&world, &second), world.path("to"));
+    for args in [&[][..], &["--list"]] {
+        let target = ["--to", to.to_str().unwrap()];
+        let args = if args.is_empty() { &target[..] } else { args };
+        let answer = world.carelogd(&[&["extract", second.to_str().unwrap()], args].concat()).expect_code(7);
+        assert!(answer.stderr.contains("trailer is damaged"), "{}", answer.stderr);
+    }
+    live.assert_is(&Picture::at(&to.join("data.json"), &to.join("studies")));
+}
+
+#[test]
+fn an_archive_beside_it_that_cannot_be_read_is_not_called_absent() {
+    let world = world_of(10);
+    let [first, second] = two_days(&world);
+    let (first, second) = (archive(&world, &first), archive(&world, &second));
+    fs::File::options().write(true).open(&first).unwrap().set_len(1000).unwrap();
+    let to = world.path("to");
+    let answer = world.carelogd(&["extract", second.to_str().unwrap(), "--to", to.to_str().unwrap()]).expect_code(7);
+    assert!(answer.stderr.contains("it may be this one, which cannot be read"), "{}", answer.stderr);
+    assert!(answer.stderr.contains(first.to_str().unwrap()), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("not here"), "{}", answer.stderr);
+}
+
+#[test]
+fn an_older_archive_that_is_not_needed_is_only_noted_and_so_is_any_when_the_first_is_named_again() {
+    let world = world_of(5);
+    let daemon = world.start();
+    let full = backup(&world);
+    let alone = super::backup_with(&world, &["--full"], 0);
+    let last = backup(&world);
+    daemon.stop();
+    let [full, alone, last] = [full, alone, last].map(|backup| archive(&world, &backup));
+    let [full, alone, last] = [&full, &alone, &last].map(|path| path.to_str().unwrap());
+    for (n, archives) in [&[last, full, alone][..], &[alone, full, alone, last]].into_iter().enumerate() {
+        let to = world.path(&format!("to-{n}"));
+        let args = [&["extract"], archives, &["--to", to.to_str().unwrap()]].concat();
+        let answer = world.carelogd(&args).expect_code(0);
+        assert!(answer.stderr.contains(&format!("note: {full} is not needed")), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn archives_in_the_wrong_order_are_not_mistaken_for_the_one_that_is_meant() {
     let world = world_of(5);
     let [first, second] = two_days(&world);
@@ -58,4 +105,11 @@ fn archives_in_the_wrong_order_are_not_mistaken_for_the_one_that_is_meant() {
     let refused = world.carelogd(&["extract", first, second, "--to", to.to_str().unwrap()]).expect_code(2);
     assert!(refused.stderr.contains("does not build on"), "{}", refused.stderr);
     assert!(!to.exists());
+}
+
+#[test]
+fn an_archive_that_does_not_exist_is_not_found_and_says_so_once() {
+    let world = World::new();
+    let answer = world.carelogd(&["extract", "nowhere.tar.zst", "--list"]).expect_code(4);
+    assert_eq!(answer.stderr.matches("No such file").count(), 1, "{}", answer.stderr);
 }

@@ -61,7 +61,7 @@ fn what_an_absent_archive_held_is_named_and_the_rest_is_restored_by_a_partial_re
     assert!(verified.stderr.contains(id(&first)), "{}", verified.stderr);
     let target = world.path("to");
     fs::create_dir(&target).unwrap();
-    let refused = world.ctl(&["restore", id(&second), "--to", target.to_str().unwrap()]).expect_code(4);
+    let refused = world.ctl(&["restore", id(&second), "--to", target.to_str().unwrap()]).expect_code(7);
     assert!(refused.stderr.contains(first["filename"].as_str().unwrap()), "{}", refused.stderr);
     world.ctl(&["status", "--check"]).expect_code(2);
     daemon.stop();

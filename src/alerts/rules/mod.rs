@@ -3,6 +3,7 @@
 //! There is one list: the status shows all of it, and what has an event is an alert as long as it lasts.
 
 mod backups;
+mod catalog;
 mod disk;
 mod ended;
 mod notices;
@@ -21,12 +22,13 @@ use crate::model::Severity;
 /// What is wrong, the worst first.
 #[must_use]
 pub fn conditions(state: &State) -> Vec<Condition> {
-    let rules: [fn(&State) -> Vec<Condition>; 13] = [
+    let rules: [fn(&State) -> Vec<Condition>; 14] = [
         store::missing,
         store::unsettled,
         sources::missing_backup,
         sources::fallen,
         backups::damaged,
+        catalog::unreadable,
         ended::backup_failed,
         ended::restore_failed,
         ended::others_failed,
@@ -38,6 +40,9 @@ pub fn conditions(state: &State) -> Vec<Condition> {
     ];
     let mut found: Vec<Condition> = rules.iter().flat_map(|rule| rule(state)).collect();
     found.extend(disk::too_large(state));
+    found.extend(catalog::full(state));
+    found.extend(catalog::removal_waits(state));
+    found.extend(catalog::expiry_waits(state));
     found.extend(schedules::absent(state));
     found.extend(store::on_the_same_disk(state));
     found.sort_by_key(|condition| std::cmp::Reverse(rank(condition.severity)));

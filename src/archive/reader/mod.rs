@@ -8,6 +8,7 @@ mod entries;
 mod frames_at_hand;
 mod index;
 mod looked_at;
+mod search;
 mod set;
 mod table;
 mod text;
@@ -48,7 +49,7 @@ pub enum ReadError {
     #[error("the chunk {0} is not in this archive, nor in another that it needs")]
     MissingChunk(Sha256),
     /// What lies in an archive that was not given.
-    #[error("the archive of backup {id} is needed, and is not here")]
+    #[error("the archive of backup {id} is needed, and is not at hand")]
     MissingArchive {
         /// Id of its backup.
         id: BackupId,
@@ -71,13 +72,13 @@ pub struct ChunkLocation {
 #[derive(Debug)]
 pub struct ArchiveReader {
     frames_in: FrameSource,
-    size_bytes: u64,
     restore_point: RestorePoint,
     /// Path of the first entry of each manifest chunk, as raw bytes.
     manifest_firsts: Vec<Vec<u8>>,
     frames: Vec<FrameLocation>,
     index: Index,
     bases: Bases,
+    trailer_damage: Option<String>,
 }
 
 impl ArchiveReader {
@@ -86,30 +87,45 @@ impl ArchiveReader {
     /// # Errors
     /// Any [`ReadError`].
     pub fn open(file: File) -> Result<Self, ReadError> {
-        let size_bytes = file.metadata()?.len();
-        let mut end = vec![0; usize::try_from(size_bytes).unwrap_or(usize::MAX).min(trailer::LONGEST)];
-        let start = size_bytes - end.len() as u64;
-        file.read_exact_at(&mut end, start)?;
-        let trailer = Trailer::parse(&end)?;
-        let frames_in = FrameSource { file, size_bytes, algorithm: trailer.algorithm, idle: Mutex::default() };
+        let trailer = read_trailer(&file)?;
+        Self::open_by(&trailer, file)
+    }
+
+    /// As [`ArchiveReader::open`], and when its trailer is damaged by the restore point that lies before it;
+    /// [`ArchiveReader::trailer_damage`] tells. For whoever saves what can be saved, never for whoever builds on it.
+    ///
+    /// # Errors
+    /// Any [`ReadError`]; that of the trailer when no restore point is found.
+    pub fn open_with_damaged_trailer(file: File) -> Result<Self, ReadError> {
+        let error = match read_trailer(&file) {
+            Ok(trailer) => return Self::open_by(&trailer, file),
+            Err(error @ ReadError::NotAnArchive(_)) => error,
+            Err(error) => return Err(error),
+        };
+        let algorithm = search::algorithm_of(&file)?;
+        let frames_in = FrameSource::new(file, algorithm)?;
+        let Some(structure) = search::structure_of(&frames_in)? else { return Err(error) };
+        Ok(Self { trailer_damage: Some(error.to_string()), ..Self::of(frames_in, structure) })
+    }
+
+    fn open_by(trailer: &Trailer, file: File) -> Result<Self, ReadError> {
+        let frames_in = FrameSource::new(file, trailer.algorithm)?;
         let mut json = Vec::new();
         frames_in.read_checked(&trailer.restore_point, &trailer.restore_point_sha256, &mut json)?;
-        let restore_point: RestorePoint = serde_json::from_slice(&json)
-            .map_err(|error| ReadError::Damaged(format!("restore-point.json: {}", excerpt(&error.to_string()))))?;
-        drop(json);
-        if restore_point.metadata.format_version > FORMAT_VERSION {
-            return Err(ReadError::TooNew(restore_point.metadata.format_version));
-        }
-        let manifest_firsts = restore_point
-            .manifest
-            .iter()
-            .map(|chunk| unescape(&chunk.first))
-            .collect::<Option<Vec<_>>>()
-            .filter(|firsts| firsts.is_sorted_by(|a, b| a < b) && has_all_of_manifest(&restore_point))
-            .ok_or_else(|| ReadError::Damaged("restore-point.json: the list of manifest chunks".to_owned()))?;
-        let (frames, index) = Index::open(&frames_in, &restore_point.index)?;
+        let structure = Structure::read(&frames_in, &json)?;
+        Ok(Self::of(frames_in, structure))
+    }
+
+    fn of(frames_in: FrameSource, structure: Structure) -> Self {
+        let Structure { restore_point, manifest_firsts, frames, index } = structure;
         let bases = Bases::none(restore_point.metadata.id, &restore_point.archives);
-        Ok(Self { frames_in, size_bytes, restore_point, manifest_firsts, frames, index, bases })
+        Self { frames_in, restore_point, manifest_firsts, frames, index, bases, trailer_damage: None }
+    }
+
+    /// What is wrong with the trailer, if its restore point was found without it.
+    #[must_use]
+    pub fn trailer_damage(&self) -> Option<&str> {
+        self.trailer_damage.as_deref()
     }
 
     /// What the archive says of itself.
@@ -121,7 +137,7 @@ impl ArchiveReader {
     /// Size of the archive file in bytes.
     #[must_use]
     pub const fn size_bytes(&self) -> u64 {
-        self.size_bytes
+        self.frames_in.size_bytes
     }
 
     /// The frames of this file that hold members and manifest, in their order.
@@ -164,6 +180,43 @@ impl ArchiveReader {
     }
 }
 
+fn read_trailer(file: &File) -> Result<Trailer, ReadError> {
+    let size_bytes = file.metadata()?.len();
+    let mut end = vec![0; usize::try_from(size_bytes).unwrap_or(usize::MAX).min(trailer::LONGEST)];
+    let start = size_bytes - end.len() as u64;
+    file.read_exact_at(&mut end, start)?;
+    Trailer::parse(&end)
+}
+
+/// What `restore-point.json` and the frame table say.
+#[derive(Debug)]
+struct Structure {
+    restore_point: RestorePoint,
+    manifest_firsts: Vec<Vec<u8>>,
+    frames: Vec<FrameLocation>,
+    index: Index,
+}
+
+impl Structure {
+    /// By the bytes of `restore-point.json`; the frame table has to be where it says.
+    fn read(frames_in: &FrameSource, json: &[u8]) -> Result<Self, ReadError> {
+        let restore_point: RestorePoint = serde_json::from_slice(json)
+            .map_err(|error| ReadError::Damaged(format!("restore-point.json: {}", excerpt(&error.to_string()))))?;
+        if restore_point.metadata.format_version > FORMAT_VERSION {
+            return Err(ReadError::TooNew(restore_point.metadata.format_version));
+        }
+        let manifest_firsts = restore_point
+            .manifest
+            .iter()
+            .map(|chunk| unescape(&chunk.first))
+            .collect::<Option<Vec<_>>>()
+            .filter(|firsts| firsts.is_sorted_by(|a, b| a < b) && has_all_of_manifest(&restore_point))
+            .ok_or_else(|| ReadError::Damaged("restore-point.json: the list of manifest chunks".to_owned()))?;
+        let (frames, index) = Index::open(frames_in, &restore_point.index)?;
+        Ok(Self { restore_point, manifest_firsts, frames, index })
+    }
+}
+
 /// Whether the listed chunks are the whole manifest: a list cut short would be a backup of less that looks complete.
 fn has_all_of_manifest(restore_point: &RestorePoint) -> bool {
     let lengths = restore_point.manifest.iter().map(|chunk| u64::from(chunk.length));
@@ -203,6 +256,11 @@ struct FrameSource {
 }
 
 impl FrameSource {
+    fn new(file: File, algorithm: Algorithm) -> io::Result<Self> {
+        let size_bytes = file.metadata()?.len();
+        Ok(Self { file, size_bytes, algorithm, idle: Mutex::default() })
+    }
+
     fn read_checked(&self, frame: &FrameLocation, sha256: &Sha256, raw: &mut Vec<u8>) -> Result<(), ReadError> {
         self.read(frame, raw)?;
         if Sha256::of(raw) == *sha256 {

@@ -1,7 +1,7 @@
 //! Reads an archive once from end to end: the calling thread hashes the file and hands each frame to workers, which
 //! decompress it and check its chunks.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read as _;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -10,7 +10,7 @@ use sha2::Digest as _;
 use super::{FileReport, VerifyError};
 use crate::archive::index::IndexedChunk;
 use crate::archive::metadata::FrameLocation;
-use crate::archive::reader::{ArchiveReader, ChunkLocation, checked_chunk};
+use crate::archive::reader::{ArchiveReader, ChunkLocation, ReadError, checked_chunk};
 use crate::model::Sha256;
 use crate::progress::Progress;
 
@@ -53,6 +53,7 @@ pub(super) fn read_all(
         drop(jobs);
         fed
     })?;
+    let sha256 = Some(sha256);
     let mut report = FileReport { id: archive.id(), sha256, chunks: 0, damage: Vec::new(), bad_chunks: HashSet::new() };
     for one in found_in {
         report.chunks += one.chunks;
@@ -66,6 +67,34 @@ pub(super) fn read_all(
     damage.sort();
     report.damage = damage;
     Ok(report)
+}
+
+/// Reads only these frames of the file, one after the other; `None` when nothing is wrong with them.
+pub(super) fn read_some(
+    archive: &ArchiveReader,
+    frames: &BTreeSet<u32>,
+    progress: &Progress,
+) -> Result<Option<FileReport>, VerifyError> {
+    let (chunks, damage) = match archive.chunks_in_file_order() {
+        Ok(chunks) => (chunks, Vec::new()),
+        Err(ReadError::Io(error)) => return Err(error.into()),
+        Err(broken) => (Vec::new(), vec![broken.to_string()]),
+    };
+    let mut found = Found { damage, ..Found::default() };
+    let mut raw = Vec::new();
+    for number in frames {
+        progress.check_cancelled()?;
+        let Some(location) = archive.frames().get(*number as usize) else { continue };
+        let start = chunks.partition_point(|chunk| chunk.frame < *number);
+        let end = chunks.partition_point(|chunk| chunk.frame <= *number);
+        let mut stored = vec![0; location.stored as usize];
+        PositionedReader { archive, position: location.position }.read_exact(&mut stored)?;
+        check_frame(archive, &Job { location: *location, stored, chunks: &chunks[start..end] }, &mut raw, &mut found);
+    }
+    let Found { chunks, damage, bad_chunks } = found;
+    let report =
+        FileReport { id: archive.id(), sha256: None, chunks, damage, bad_chunks: bad_chunks.into_iter().collect() };
+    Ok((!report.damage.is_empty()).then_some(report))
 }
 
 /// Reads the file from its first to its last byte; returns its hash and the chunks that lie in no frame of it.

@@ -9,7 +9,7 @@
 mod frames;
 mod written;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub use self::written::verify_written;
 use super::manifest::Entry;
@@ -74,8 +74,8 @@ pub enum VerifyError {
 pub struct FileReport {
     /// Id of the backup that it was written for.
     pub id: BackupId,
-    /// Its SHA-256.
-    pub sha256: Sha256,
+    /// Its SHA-256; `None` when not all of it was read.
+    pub sha256: Option<Sha256>,
     /// Chunks in it that were checked.
     pub chunks: u64,
     /// Every damage, in words.
@@ -95,11 +95,25 @@ pub fn verify(
     depth: Depth,
     progress: &Progress,
 ) -> Result<Report, VerifyError> {
-    let entries = archive.restore_point().totals.entries;
     let Depth::Full { threads } = depth else {
-        progress.expect(0, entries);
+        progress.expect(0, archive.restore_point().totals.entries);
         return verify_restore_point(archive, &[], progress);
     };
+    verify_set(archive, expected, threads, progress).map(|(report, _)| report)
+}
+
+/// Reads every byte of an open archive and of the others that were opened with it, as [`verify`] does, and also says what
+/// was found in each file.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify_set(
+    archive: &ArchiveReader,
+    expected: Option<Sha256>,
+    threads: usize,
+    progress: &Progress,
+) -> Result<(Report, Vec<FileReport>), VerifyError> {
+    let entries = archive.restore_point().totals.entries;
     let bytes = archive.bases().map(|base| base.size_bytes()).sum::<u64>();
     progress.expect(bytes + archive.size_bytes(), entries);
     let own = verify_file(archive, expected, threads, progress)?;
@@ -113,7 +127,33 @@ pub fn verify(
     }
     let found = verify_restore_point(archive, &files, progress)?;
     damage.extend(found.damage);
-    Ok(Report { chunks, sha256: Some(sha256), damage, ..found })
+    Ok((Report { chunks, sha256, damage, ..found }, files))
+}
+
+/// Reads the indexes and the frames in which the whole manifest and these chunks lie, with all else in these frames; says
+/// what is damaged there, by files. For who has come upon damage, and has to tell whom else it hurts without reading everything.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify_around(
+    archive: &ArchiveReader,
+    chunks: impl IntoIterator<Item = Sha256>,
+    progress: &Progress,
+) -> Result<Vec<FileReport>, VerifyError> {
+    let manifest = archive.restore_point().manifest.iter().map(|chunk| chunk.id);
+    let frames: BTreeSet<u32> = manifest.chain(chunks).filter_map(|id| Some(archive.locate(&id).ok()?.frame)).collect();
+    let all = std::iter::once(archive).chain(archive.bases().map(|base| &**base));
+    let mut files: BTreeMap<BackupId, (&ArchiveReader, BTreeSet<u32>)> =
+        all.map(|file| (file.id(), (file, BTreeSet::new()))).collect();
+    for frame in frames {
+        let (file, number) = archive.archive_of(frame);
+        files.entry(file.id()).or_insert_with(|| (file, BTreeSet::new())).1.insert(number);
+    }
+    let mut reports = Vec::new();
+    for (file, frames) in files.into_values() {
+        reports.extend(frames::read_some(file, &frames, progress)?);
+    }
+    Ok(reports)
 }
 
 /// Reads every byte of the archive's own file. `expected` as for [`verify`].
@@ -127,8 +167,10 @@ pub fn verify_file(
     progress: &Progress,
 ) -> Result<FileReport, VerifyError> {
     let mut report = frames::read_all(archive, threads, progress)?;
-    if let Some(expected) = expected.filter(|expected| *expected != report.sha256) {
-        report.damage.push(differs(expected, report.sha256, report.damage.is_empty()));
+    if let (Some(expected), Some(found)) = (expected, report.sha256)
+        && expected != found
+    {
+        report.damage.push(differs(expected, found, report.damage.is_empty()));
     }
     Ok(report)
 }

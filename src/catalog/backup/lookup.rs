@@ -35,7 +35,7 @@ const SELECTED: &str = "SELECT * FROM backups
       AND (:since IS NULL OR created_at_ms >= :since)
       AND (:until IS NULL OR created_at_ms <= :until)
       AND (:source IS NULL OR id IN (SELECT backup_id FROM backup_sources WHERE name = :source))
-    ORDER BY created_at_ms DESC, id DESC LIMIT :limit";
+    ORDER BY order_ms DESC, created_at_ms DESC, id DESC LIMIT :limit";
 
 impl BackupFilter {
     fn parameters(&self) -> [(&'static str, Value); 6] {
@@ -52,11 +52,15 @@ impl BackupFilter {
 
 /// The newest available backup that a person asked for or a schedule took. Never a safety backup: what stood before a
 /// restore is not what somebody means by `latest`.
-const NEWEST: &str = "SELECT * FROM backups WHERE state = 'available' AND class = 'backup' AND created_at_ms <= ?1
+const NEWEST: &str = "SELECT * FROM backups WHERE state = 'available' AND class = 'backup'
+    ORDER BY order_ms DESC, created_at_ms DESC, id DESC LIMIT 1";
+
+/// The same of those that began at a time or before.
+const NEWEST_AT: &str = "SELECT * FROM backups WHERE state = 'available' AND class = 'backup' AND created_at_ms <= ?1
     ORDER BY created_at_ms DESC, id DESC LIMIT 1";
 
 impl Catalog {
-    /// The backups that `filter` asks for, newest first.
+    /// The backups that `filter` asks for, the one taken last first, whatever the clock said then.
     ///
     /// # Errors
     /// [`CatalogError`].
@@ -167,10 +171,24 @@ impl Catalog {
     /// The newest available backup (safety backups do not count) that began at or before `at`, or of all.
     ///
     /// # Errors
-    /// [`FindError::NotFound`], or another.
+    /// [`FindError::NotFound`], [`FindError::NoneUsable`], [`FindError::NoneBefore`], or another.
     pub fn newest_backup(&self, at: Option<Timestamp>) -> Result<BackupRecord, FindError> {
-        let found = self.read(|db| one(db, NEWEST, [at.map_or(i64::MAX, ms)]))?;
-        found.ok_or_else(|| at.map_or_else(|| not_found("latest"), |at| FindError::NoneBefore { at }))
+        let found = self.read(|db| match at {
+            Some(at) => one(db, NEWEST_AT, [ms(at)]),
+            None => one(db, NEWEST, []),
+        })?;
+        match (found, at) {
+            (Some(backup), _) => Ok(backup),
+            (None, Some(at)) => Err(FindError::NoneBefore { at }),
+            (None, None) => Err(self.why_no_latest()?),
+        }
+    }
+
+    /// Whether there is none at all, or none that can be restored.
+    fn why_no_latest(&self) -> Result<FindError, CatalogError> {
+        let sql = "SELECT count(*) FROM backups WHERE state IN ('corrupt', 'missing') AND class = 'backup'";
+        let lost: u32 = self.read(|db| Ok(db.query_row(sql, [], |row| row.get(0))?))?;
+        Ok(if lost == 0 { not_found("latest") } else { FindError::NoneUsable { lost: lost.into() } })
     }
 }
 

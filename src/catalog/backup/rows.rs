@@ -5,16 +5,22 @@ use rusqlite::{Connection, Row, named_params};
 use super::BackupRecord;
 use crate::archive::SourceSummary;
 use crate::catalog::CatalogError;
-use crate::catalog::column::{int, json, ms, size, time, time_or_null, word, word_or_null};
+use crate::catalog::column::{int, json, json_or_null, ms, size, time, time_or_null, word, word_or_null};
 
-/// Adds `backup` with its sources, as part of a transaction.
+/// Adds `backup`, the newest of all, with its sources, as part of a transaction.
 pub(in crate::catalog) fn insert(tx: &Connection, backup: &BackupRecord) -> Result<(), CatalogError> {
+    let last: i64 = tx.query_row("SELECT coalesce(max(order_ms), 0) FROM backups", [], |row| row.get(0))?;
+    insert_at(tx, backup, ms(backup.created_at).max(last.saturating_add(1)))
+}
+
+/// As [`insert`], at this place in the order in which backups were taken.
+pub(super) fn insert_at(tx: &Connection, backup: &BackupRecord, order_ms: i64) -> Result<(), CatalogError> {
     let sql = "INSERT INTO backups (id, filename, class, scope, mode, parent_id, created_at_ms, finished_at_ms,
             size_bytes, raw_bytes, new_bytes, files, sha256, description, requested_by_json, verified_at_ms,
-            verify_result, holds_json, state, trashed_at_ms, job_id)
+            verify_result, holds_json, state, trashed_at_ms, job_id, order_ms, origin_json)
         VALUES (:id, :filename, :class, :scope, :mode, :parent_id, :created_at, :finished_at,
             :size_bytes, :raw_bytes, :new_bytes, :files, :sha256, :description, :requested_by, :verified_at,
-            :verify_result, :holds, :state, :trashed_at, :job_id)";
+            :verify_result, :holds, :state, :trashed_at, :job_id, :order_ms, :origin)";
     tx.prepare_cached(sql)?.execute(named_params! {
         ":id": backup.id.to_string(),
         ":filename": backup.filename,
@@ -37,6 +43,8 @@ pub(in crate::catalog) fn insert(tx: &Connection, backup: &BackupRecord) -> Resu
         ":state": backup.state.as_str(),
         ":trashed_at": backup.trashed_at.map(ms),
         ":job_id": backup.job_id.map(|id| id.to_string()),
+        ":order_ms": order_ms,
+        ":origin": backup.origin.as_ref().map(serde_json::to_string).transpose()?,
     })?;
     let sql =
         "INSERT INTO backup_sources (backup_id, position, name, kind, size_bytes, files, counts_json, warnings_json)
@@ -87,6 +95,7 @@ pub(super) fn backup_in(row: &Row<'_>) -> rusqlite::Result<BackupRecord> {
         state: word(row, "state")?,
         trashed_at: time_or_null(row, "trashed_at_ms")?,
         job_id: word_or_null(row, "job_id")?,
+        origin: json_or_null(row, "origin_json")?,
     })
 }
 

@@ -157,7 +157,13 @@ fn every_old_catalog_opens_with_all_that_is_in_it() {
 
         assert_eq!(opened, Opened::Existing);
         assert_eq!(schema::version_of(&catalog.lock()).unwrap(), schema::newest_version());
-        assert_eq!(catalog.list_backups(&BackupFilter::default()).unwrap(), [samples::backup(2), samples::backup(1)]);
+        let expected = [2, 1].map(|n| {
+            let backup = samples::backup(n);
+            // Before the fourth version that was not written down.
+            let origin = backup.origin.clone().filter(|_| version >= 4);
+            crate::catalog::BackupRecord { origin, ..backup }
+        });
+        assert_eq!(catalog.list_backups(&BackupFilter::default()).unwrap(), expected);
         let jobs = catalog.list_jobs(&JobFilter::default()).unwrap();
         assert_eq!(jobs.iter().map(|job| job.state).collect::<Vec<_>>(), [JobState::Queued, JobState::Succeeded]);
         assert_eq!(catalog.verify_audit().unwrap().seq, 5);

@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::context::Parts;
 use super::super::failure::failure;
-use super::trash;
+use super::{trash, without_other};
 use crate::audit::{Actor, Entry};
-use crate::catalog::{BackupRecord, JobError};
+use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
-use crate::model::ErrorCode;
-use crate::store::{ArchiveName, Removal, StoreError};
+use crate::model::{BackupState, ErrorCode};
+use crate::store::{ArchiveName, Presence, Removal, StoreError};
 
 /// What became of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,11 +141,12 @@ impl Freed {
 }
 
 /// Removes the archives that were retained for others and that nobody needs any more. What is read or held at the moment
-/// waits for the next time, and so does what cannot be removed.
+/// waits for the next time, and so does what cannot be removed. All of it waits while the catalog may not know everything
+/// that is needed.
 pub(in crate::job) fn remove_unneeded(parts: &Parts, actor: &Actor) -> Freed {
     let mut freed = Freed::default();
     let unneeded = parts.store.check().map_err(JobError::from);
-    let unneeded = unneeded.and_then(|()| Ok(parts.catalog.unneeded_backups()?)).unwrap_or_else(|error| {
+    let unneeded = unneeded.and_then(|()| unneeded_for_certain(parts)).unwrap_or_else(|error| {
         tracing::warn!("archives that nobody needs any more were not looked for: {}", error.message);
         Vec::new()
     });
@@ -166,7 +167,24 @@ pub(in crate::job) fn remove_unneeded(parts: &Parts, actor: &Actor) -> Freed {
     freed
 }
 
-/// Whether it was removed, and not held.
+/// Of what nobody needs, that which may go unasked: nothing while an archive is missing or cannot be read.
+fn unneeded_for_certain(parts: &Parts) -> Result<Vec<BackupRecord>, JobError> {
+    let unneeded = parts.catalog.unneeded_backups()?;
+    let why = match parts.catalog.removal_waits()? {
+        _ if unneeded.is_empty() => return Ok(unneeded),
+        Some(waits) => waits.why,
+        None => {
+            let known = parts.catalog.list_backups(&BackupFilter { all: true, ..BackupFilter::default() })?;
+            let states = Presence::of(&*parts.store)?.states_of(&known);
+            let Some(at) = states.iter().position(|state| *state == BackupState::Missing) else { return Ok(unneeded) };
+            format!("{} is missing", known.get(at).map_or("an archive", |backup| &backup.filename))
+        }
+    };
+    tracing::info!("{} archives that nobody needs are not removed yet: {why}", unneeded.len());
+    Ok(Vec::new())
+}
+
+/// Whether it was removed, and not held or the last of a source.
 fn remove_retained(
     parts: &Parts,
     backup: &BackupRecord,
@@ -175,6 +193,10 @@ fn remove_retained(
 ) -> Result<bool, JobError> {
     let name = archive_name(backup)?;
     if !backup.holds.is_empty() || !parts.store.holds(&name)?.is_empty() {
+        return Ok(false);
+    }
+    if let Some(source) = without_other(parts, backup)? {
+        tracing::warn!(backup_id = %backup.id, "{name} stays: source '{source}' has no other that can be restored");
         return Ok(false);
     }
     let entry = Entry::new(parts.clock.now(), actor.clone(), "backup.delete", backup.id)
@@ -214,8 +236,9 @@ fn remember(parts: &Parts, backup: &BackupRecord, name: &ArchiveName, error: Job
     let entry = Entry::new(parts.clock.now(), actor.clone(), "backup.keep", backup.id)
         .with("filename", &backup.filename)
         .because(&error.message);
-    match parts.catalog.insert_backup(backup, &entry) {
-        Ok(()) => error,
+    // Not as the newest: it has the place that it had.
+    match parts.catalog.take_in(std::slice::from_ref(backup), &entry) {
+        Ok(_) => error,
         Err(also) => {
             let message = format!("{}; its archive is there but not listed ({also})", error.message);
             JobError { message, hint: "restart carelogd: it takes the archive in from the store".to_owned(), ..error }

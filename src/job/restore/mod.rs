@@ -38,17 +38,21 @@ use self::open::{Restoring, require_accepted};
 use self::safety::Safety;
 use self::transaction::Transaction;
 use super::context::JobContext;
+use super::damage;
 use crate::catalog::{JobError, JobOutcome, RestoreSpec};
 use crate::model::SourceName;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome, JobError> {
     cx.note_restored(spec.backup);
     cx.parts.restores.require_settled()?;
-    let mut restoring = Restoring::open(cx.parts, spec)?;
+    let opened = Restoring::open(cx.parts, spec);
+    let mut restoring = opened.inspect_err(|error| damage::trace_if_damaged(cx, spec.backup, error))?;
     cx.begin_phase("verify")?;
     restoring.require_sound(cx)?;
     let header = Header { paths: restoring.escaped_paths(), ..Header::new(cx.job.id, spec.backup) };
-    replace(cx, restoring, header, spec.accept_unsaved)
+    // What was sound a moment ago may be damaged when it is read again.
+    let replaced = replace(cx, restoring, header, spec.accept_unsaved);
+    replaced.inspect_err(|error| damage::trace_if_damaged(cx, spec.backup, error))
 }
 
 /// Saves what is live, and puts what is open in its place.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::super::archives;
 use super::super::context::{JobContext, Parts};
+use super::super::damage;
 use super::super::failure::failure;
-use super::super::verify::note_damage;
+use super::super::verify::{Files, note_damage, note_found};
 use crate::archive::escape::{escape, unescape};
-use crate::archive::verify::{Depth, verify};
+use crate::archive::verify::verify_set;
 use crate::archive::{ArchiveReader, EntryKind, SourceMetadata};
 use crate::catalog::{BackupRecord, JobError, RestoreSpec};
 use crate::model::{ErrorCode, SourceName};
@@ -73,12 +74,13 @@ impl Restoring {
 
     /// Reads all of the backup, so that nothing damaged is begun with; a partial restore says what is damaged, and goes on.
     pub(super) fn require_sound(&mut self, cx: &JobContext<'_>) -> Result<(), JobError> {
-        let depth = Depth::Full { threads: cx.parts.settings.threads };
         let Some(Replacement { archive, .. }) = self.replacements.first() else { return Ok(()) };
-        let report = verify(archive, self.record.sha256, depth, cx.progress)?;
+        let (report, files) = verify_set(archive, self.record.sha256, cx.parts.settings.threads, cx.progress)?;
         self.was_read_wholly = report.is_sound();
         let Some(first) = report.damage.first() else { return Ok(()) };
-        note_damage(cx, &self.record, first)?;
+        note_found(cx, Files::of_reports(files))?;
+        damage::trace(cx, self.record.id, []);
+        note_damage(cx, self.record.id, first)?;
         if self.partial {
             self.damage.extend(report.damage.iter().map(|what| format!("{}: {what}", self.record.filename)));
             return Ok(());

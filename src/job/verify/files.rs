@@ -13,7 +13,7 @@ use crate::store::{ArchiveName, StoreError};
 
 /// What was found in each file.
 #[derive(Default)]
-pub(super) struct Files {
+pub(in crate::job) struct Files {
     found: HashMap<BackupId, Found>,
     reports: Vec<FileReport>,
     /// Those that cannot be opened as the archives that they should be.
@@ -30,6 +30,12 @@ pub(super) enum Found {
 }
 
 impl Files {
+    /// What another job found in the archives that it read.
+    pub(in crate::job) fn of_reports(reports: Vec<FileReport>) -> Self {
+        let found = reports.iter().map(|report| (report.id, damaged_or_sound(report.damage.clone())));
+        Self { found: found.collect(), reports, unusable: Vec::new() }
+    }
+
     /// Reads every byte of the backup's archive and of all that it needs, as far as that was not done yet.
     pub(super) fn read(&mut self, cx: &JobContext<'_>, backup: &BackupRecord, threads: usize) -> Result<(), JobError> {
         let mut unread = Vec::new();
@@ -52,7 +58,7 @@ impl Files {
     }
 
     /// Opens the backup's archive, and reads no content.
-    pub(super) fn look_at(&mut self, cx: &JobContext<'_>, backup: &BackupRecord) -> Result<(), JobError> {
+    pub(in crate::job) fn look_at(&mut self, cx: &JobContext<'_>, backup: &BackupRecord) -> Result<(), JobError> {
         cx.progress.expect(0, backup.files);
         let found = match self.open(cx, backup)? {
             Ok((_, checksums)) => damaged_or_sound(checksums.problems()),
@@ -74,7 +80,7 @@ impl Files {
             Err(error @ VerifyError::Io(_)) => return Ok(Found::Unreadable(error.into())),
             Err(error) => return Err(error.into()),
         };
-        let found = damaged_or_sound([report.damage.clone(), checksums.problems()].concat());
+        let found = damaged_or_sound([checksums.problems(), report.damage.clone()].concat());
         self.reports.push(report);
         Ok(found)
     }
@@ -118,12 +124,18 @@ impl Files {
             Err(error @ StoreError::Io { .. }) => return Ok(Err(Found::Unreadable(error.into()))),
             Err(error) => return Err(error.into()),
         };
-        Ok(Ok((archive, Checksums { known: backup.sha256, beside })))
+        let trailer = archive.trailer_damage().map(|what| format!("{what}; all that is in it was found without that"));
+        Ok(Ok((archive, Checksums { known: backup.sha256, beside, trailer })))
     }
 
     /// What was found in the archive of backup `id`, if it was looked at.
     pub(super) fn found(&self, id: BackupId) -> Option<&Found> {
         self.found.get(&id)
+    }
+
+    /// Whether the archive of backup `id` was looked at.
+    pub(in crate::job) fn includes(&self, id: BackupId) -> bool {
+        self.found.contains_key(&id)
     }
 
     /// Why the archive of backup `id` could not be read, if it could not.
@@ -157,6 +169,8 @@ struct Checksums {
     known: Option<Sha256>,
     /// Beside it.
     beside: Beside,
+    /// What is wrong with the file's end.
+    trailer: Option<String>,
 }
 
 /// What `NAME.sha256` is.
@@ -175,14 +189,15 @@ impl Checksums {
     }
 
     fn problems(&self) -> Vec<String> {
-        match (self.known, &self.beside) {
+        let beside = match (self.known, &self.beside) {
             (Some(known), Beside::Says(beside)) if known != *beside => {
                 vec![format!("its .sha256 says {beside}, the catalog {known}")]
             }
             (_, Beside::Says(_)) => Vec::new(),
             (_, Beside::Absent) => vec!["its .sha256 is missing".to_owned()],
             (_, Beside::Damaged(why)) => vec![format!("its .sha256 is damaged: {why}")],
-        }
+        };
+        self.trailer.iter().cloned().chain(beside).collect()
     }
 }
 

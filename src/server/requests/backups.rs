@@ -7,7 +7,7 @@ use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 
 use crate::audit::Entry;
 use crate::catalog::{BackupFilter, BackupRecord, Hold, References};
-use crate::job::{leaves_trash_at, require_kept};
+use crate::job::{Parts, differences, leaves_trash_at, require_kept};
 use crate::model::{BackupId, BackupState, SourceName};
 use crate::server::access::Caller;
 use crate::server::download::Prepared;
@@ -27,24 +27,20 @@ impl Server {
             until: request.until.as_deref().map(|text| time::parse_end(text, now, &zone)).transpose()?,
             all: request.all,
         };
-        let catalog = &self.parts().catalog;
-        let backups = catalog.list_backups_alone(&filter)?;
+        let parts = self.parts();
+        let backups = parts.catalog.list_backups_alone(&filter)?;
         let ids: Vec<BackupId> = backups.iter().map(|backup| backup.id).collect();
-        let mut references = catalog.references_of(&ids)?;
-        let shown = |backup: &BackupRecord| self.shown(backup, &references.remove(&backup.id).unwrap_or_default());
+        let mut references = parts.catalog.references_of(&ids)?;
+        let shown = |backup: &BackupRecord| shown(&parts, backup, &references.remove(&backup.id).unwrap_or_default());
         let pages = pages(backups.iter().map(shown).collect()).map_err(too_long)?;
         Ok(Answer::Replies(pages.into_iter().map(Reply::Backups).collect()))
     }
 
     pub(in crate::server) fn show(&self, backup: &str) -> Result<Answer, Failure> {
-        let catalog = &self.parts().catalog;
-        let record = catalog.find_backup(backup)?;
-        Answer::one(Reply::Backup(Box::new(self.shown(&record, &catalog.references(record.id)?))))
-    }
-
-    fn shown(&self, record: &BackupRecord, references: &References) -> carelog_rpc::Backup {
-        let trashed_until = record.trashed_at.map(|since| leaves_trash_at(&self.parts(), since).into());
-        carelog_rpc::Backup { trashed_until, ..wire::backup(record, references) }
+        let parts = self.parts();
+        let record = parts.catalog.find_backup(backup)?;
+        let references = parts.catalog.references(record.id)?;
+        Answer::one(Reply::Backup(Box::new(shown(&parts, &record, &references))))
     }
 
     pub(in crate::server) fn hold(
@@ -111,6 +107,18 @@ impl Server {
         parts.catalog.record(&entry)?;
         Ok(Answer::Download(Prepared { file, filename: record.filename, size_bytes, format, _lease: lease }))
     }
+}
+
+/// A backup as people see it: with a warning where it is of something else than what is configured.
+fn shown(parts: &Parts, record: &BackupRecord, references: &References) -> carelog_rpc::Backup {
+    let mut backup = wire::backup(record, references);
+    backup.trashed_until = record.trashed_at.map(|since| leaves_trash_at(parts, since).into());
+    for (name, what) in differences(parts, record) {
+        if let Some(source) = backup.sources.iter_mut().find(|source| source.name == name.as_str()) {
+            source.warnings.push(what);
+        }
+    }
+    backup
 }
 
 /// Whoever downloads a backup takes the file for all of it.

@@ -8,8 +8,8 @@ use rpc::{Change, Octets, RestoreMethod};
 use super::{backup, mode, scope, source_kind};
 use crate::archive::SourceSummary;
 use crate::catalog::{BackupRecord, BackupSpec, JobError, References, RestoreSpec};
-use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan, WrittenSource};
-use crate::model::SourceKind;
+use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan, WrittenSource, differences};
+use crate::model::{SourceKind, SourceName};
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -42,10 +42,11 @@ pub(in crate::server) fn restore_plan(
     let instructions = instructions(&plan);
     parts.store.check()?;
     let references = parts.catalog.references(plan.record.id)?;
+    let differences = differences(parts, &plan.record);
     Ok(rpc::RestorePlan {
         backup: backup(&plan.record, &references),
         undoes: plan.undoes.map(|id| id.to_string()),
-        sources: plan.sources.into_iter().map(restore_source).collect(),
+        sources: plan.sources.into_iter().map(|source| restore_source(source, &differences)).collect(),
         safety_backup: true,
         unsaved: plan.unsaved,
         damage: plan.damage,
@@ -78,7 +79,8 @@ fn instructions(plan: &RestorePlan) -> Vec<String> {
     lines
 }
 
-fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
+fn restore_source(source: SourcePlan, differences: &[(SourceName, String)]) -> rpc::RestoreSource {
+    let of_it = differences.iter().filter(|(name, _)| *name == source.name).map(|(_, what)| what.clone());
     rpc::RestoreSource {
         name: source.name.to_string(),
         kind: source_kind(source.kind),
@@ -91,7 +93,7 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
         added: Change { files: source.added, bytes: source.added_bytes },
         changed: Change { files: source.changed, bytes: source.changed_bytes },
         removed: Change { files: source.removed, bytes: source.removed_bytes },
-        notes: source.notes,
+        notes: of_it.chain(source.notes).collect(),
     }
 }
 
