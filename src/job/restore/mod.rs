@@ -43,7 +43,7 @@ use crate::model::SourceName;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome, JobError> {
     cx.note_restored(spec.backup);
-    cx.parts.restores.require_settled()?;
+    cx.parts.restores.settle_again(cx.parts)?;
     let mut restoring = Restoring::open(cx.parts, spec)?;
     cx.begin_phase("verify")?;
     restoring.require_sound(cx)?;
