@@ -66,7 +66,9 @@ fn the_recipe_makes_a_database_again_from_an_incremental() {
     let world = world(&cluster);
     follow(&world, &other, "by-hand").expect_code(0);
     let without = "ALTER DATABASE clinic RESET ALL";
-    [&cluster, &other].map(|cluster| cluster.psql("postgres", without));
+    for cluster in [&cluster, &other] {
+        cluster.psql("postgres", without);
+    }
     DatabaseImage::of(&other, "clinic").assert_same_as(&DatabaseImage::of(&cluster, "clinic"));
 }
 
