@@ -8,6 +8,7 @@ mod hurt;
 // Crashes need the points of failure.
 #[cfg(feature = "failpoints")]
 mod model;
+mod rescan;
 mod retained;
 
 use std::fs;

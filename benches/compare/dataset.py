@@ -3,6 +3,7 @@
 Nothing here is random between runs: every file comes from a generator that is seeded with its number.
 """
 
+import functools
 import json
 import os
 import random
@@ -33,7 +34,8 @@ class Shape:
     noise_files: int
     noise_bytes: int
     records: int
-    version: int = 1
+    per_folder: int = 500
+    version: int = 2
 
     @property
     def files(self):
@@ -53,10 +55,24 @@ def clinic(share):
     )
 
 
-def small_files(count):
+def small_files(count, text_bytes=1_500):
     """Nothing but small files."""
     return Shape(
-        text_files=count, text_bytes=1_500, image_files=0, image_bytes=0, noise_files=0, noise_bytes=0, records=1_000
+        text_files=count, text_bytes=text_bytes, image_files=0, image_bytes=0, noise_files=0, noise_bytes=0, records=1_000
+    )
+
+
+def large_images(share):
+    """A share of about 2 GB in 400 files, a third of which does not compress, twenty to a study."""
+    return Shape(
+        text_files=0,
+        text_bytes=0,
+        image_files=max(int(270 * share), 10),
+        image_bytes=5_000_000,
+        noise_files=max(int(130 * share), 5),
+        noise_bytes=5_000_000,
+        records=1_000,
+        per_folder=20,
     )
 
 
@@ -71,8 +87,20 @@ def make(shape, root):
         write_tree(shape, root / "studies")
         os.sync()
         stamp.write_text(json.dumps(asdict(shape)))
-    middle = sorted((root / "studies").iterdir())[shape.files // 500 // 2 % 100]
+    folders = sorted((root / "studies").iterdir())
+    middle = folders[len(folders) // 2]
     return str(sorted(path for path in middle.rglob("*") if path.is_file())[0].relative_to(root))
+
+
+def read(root):
+    """Reads all of it once, so that the first tool pays no more for it than the last. Returns the bytes."""
+    read_bytes = 0
+    for path in root.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                while piece := file.read(1 << 20):
+                    read_bytes += len(piece)
+    return read_bytes
 
 
 def records(count):
@@ -86,7 +114,7 @@ def records(count):
 
 
 def write_tree(shape, root):
-    """Folders of 500 files, spread over a hundred folders above them."""
+    """Folders of as many files as the shape says, spread over a hundred folders above them."""
     pool = text_pool()
     kinds = [
         (shape.image_files, shape.image_bytes, "dcm", image),
@@ -96,15 +124,17 @@ def write_tree(shape, root):
     number = 0
     for count, mean, suffix, content in kinds:
         for _ in range(count):
-            folder = root / f"{number // 500 % 100:02}" / f"{number // 500:05}"
-            if number % 500 == 0 or not folder.exists():
-                folder.mkdir(parents=True, exist_ok=True)
+            study = number // shape.per_folder
+            folder = root / f"{study % 100:02}" / f"{study:05}"
+            if number % shape.per_folder == 0:
+                folder.mkdir(parents=True)
             source = random.Random(number)
             size = source.randrange(mean // 2, mean * 3 // 2)
             (folder / f"{number:07}.{suffix}").write_bytes(content(source, size))
             number += 1
 
 
+@functools.cache
 def text_pool():
     """Text of which small files are pieces: long enough that pieces seldom overlap."""
     source = random.Random(1)

@@ -22,10 +22,14 @@ pub struct Backup {
     pub mode: Mode,
     /// The restore point that an incremental builds on.
     pub parent_id: Option<String>,
-    /// The other backups in whose archives content of it lies; none: its archive stands alone.
+    /// The other backups in whose archives content of it lies, 50 at most; none: its archive stands alone.
     pub needs: Vec<String>,
-    /// The other backups that need its archive.
+    /// How many more there are of them.
+    pub needs_omitted: u64,
+    /// The other backups that need its archive, newest first, 50 at most.
     pub needed_by: Vec<String>,
+    /// How many more there are of them.
+    pub needed_by_omitted: u64,
     /// When it began.
     pub created_at: Time,
     /// When the last source was read; absent while it is being taken.

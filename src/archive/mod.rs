@@ -22,5 +22,7 @@ pub mod writer;
 pub use frame::Codec;
 pub use manifest::{ChunkRef, Content, Entry, EntryKind, Meta, Mtime, Outline, OutlineKind, Segment};
 pub use metadata::{Metadata, RestorePoint, SourceMetadata, SourceSummary, Totals};
-pub use reader::{ArchiveReader, ChunkLocation, ContentReader, Entries, ManifestText, ReadError, checked_chunk};
+pub use reader::{
+    ArchiveReader, ChunkLocation, ContentReader, Entries, LookedAt, ManifestText, ReadError, checked_chunk,
+};
 pub use writer::{ArchiveWriter, Finished, MemberContent, Special, WriteError, WriterOptions};

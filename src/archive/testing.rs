@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::metadata::{FORMAT_VERSION, Metadata, SourceMetadata, SourceSummary};
 use super::verify::{Depth, Report, verify};
-use super::{ArchiveReader, ArchiveWriter, Codec, MemberContent, Meta, Special, WriterOptions};
+use super::{ArchiveReader, ArchiveWriter, Codec, Content, Entry, MemberContent, Meta, Special, WriterOptions};
 use crate::model::{BackupId, Class, Mode, Requester, Scope, Sha256, SourceKind, SourceName};
 use crate::progress::Progress;
 
@@ -161,6 +161,19 @@ pub(super) fn add_tree(writer: &mut ArchiveWriter, files: &[(String, Vec<u8>)]) 
         let size = content.len() as u64;
         writer.add_file(path.as_bytes(), Meta::default(), size, &mut content.as_slice()).unwrap();
     }
+}
+
+/// Adds every entry of `base` as it is.
+pub(super) fn add_unchanged(writer: &mut ArchiveWriter, base: &ArchiveReader) {
+    writer.begin_source();
+    base.entries(b"").for_each(|entry| add_unchanged_entry(writer, &entry.unwrap()));
+}
+
+/// Adds an entry as a base has it.
+pub(super) fn add_unchanged_entry(writer: &mut ArchiveWriter, entry: &Entry) {
+    let mut line = Vec::new();
+    entry.write_line(&mut line);
+    writer.add_unchanged_line(&entry.path, &line, entry.content().map(Content::stored_bytes)).unwrap();
 }
 
 /// The contents of all files.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 pub use lookup::BackupFilter;
+pub use references::References;
 pub(super) use rows::insert;
 
 use super::column::ms;

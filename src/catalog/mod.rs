@@ -22,7 +22,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use uuid::Uuid;
 
 pub use audit::{AuditError, AuditFilter};
-pub use backup::{BackupFilter, BackupRecord, Hold};
+pub use backup::{BackupFilter, BackupRecord, Hold, References};
 pub use error::CatalogError;
 pub use find::FindError;
 pub use job::{

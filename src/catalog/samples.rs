@@ -98,6 +98,7 @@ pub(crate) fn backup_spec() -> JobSpec {
         scope: Scope::All,
         sources: Vec::new(),
         mode: Mode::Full,
+        is_mode_explicit: true,
         description: "before the update".to_owned(),
         rescan: false,
     })

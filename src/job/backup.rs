@@ -68,7 +68,8 @@ fn back_up(cx: &JobContext<'_>, spec: &BackupSpec) -> Result<JobEnd, JobError> {
 const fn build_on(spec: &BackupSpec) -> BuildOn {
     match spec.mode {
         Mode::Full => BuildOn::Nothing,
-        Mode::Incremental => BuildOn::Newest,
+        Mode::Incremental if spec.is_mode_explicit => BuildOn::Newest,
+        Mode::Incremental => BuildOn::NewestUnlessFullIsDue,
     }
 }
 

@@ -25,8 +25,10 @@ use crate::store::Lease;
 pub(super) enum BuildOn {
     /// Nothing: a full.
     Nothing,
-    /// Of each source the newest restore point that is no safety backup, unless the newest full is too old.
+    /// Of each source the newest restore point that is no safety backup.
     Newest,
+    /// The same, but nothing when the newest full of any of them is too old.
+    NewestUnlessFullIsDue,
     /// Of each source the newest of which every byte was found to be sound: those that passed a verification, and the one
     /// that the job itself has just read. What is saved before a restore must not hang on bytes that nobody has looked at.
     Sound {
@@ -57,7 +59,7 @@ impl Bases {
     /// Chooses what a backup of `sources` builds on. None when anything of it cannot be relied on.
     pub(super) fn choose(parts: &Parts, sources: &[Arc<dyn Source>], build_on: BuildOn) -> Result<Self, JobError> {
         let mut bases = Self::default();
-        if build_on == BuildOn::Newest && is_full_due(parts, sources)? {
+        if build_on == BuildOn::NewestUnlessFullIsDue && is_full_due(parts, sources)? {
             return Ok(bases);
         }
         for source in sources {
@@ -166,27 +168,27 @@ fn require_whole(record: &BackupRecord, archive: &ArchiveReader) -> Result<(), J
 }
 
 fn candidate(parts: &Parts, source: &Arc<dyn Source>, build_on: BuildOn) -> Result<Option<BackupRecord>, JobError> {
+    let is_sound = |record: &BackupRecord, just_read| {
+        record.verify_result == Some(VerifyResult::Passed) || Some(record.id) == just_read
+    };
     let record = match build_on {
         BuildOn::Nothing => None,
         BuildOn::Only(id) => Some(parts.catalog.backup(id)?),
         // The newest, whatever its state: to build on an older one would hide what happened to it.
-        BuildOn::Newest => holding(parts, source, true)?.into_iter().find(|record| record.state.is_restore_point()),
-        BuildOn::Sound { just_read } => holding(parts, source, false)?
-            .into_iter()
-            .find(|record| record.verify_result == Some(VerifyResult::Passed) || Some(record.id) == just_read),
+        BuildOn::Newest | BuildOn::NewestUnlessFullIsDue => {
+            let filter = BackupFilter { all: true, ..holding(source) };
+            parts.catalog.newest_that(&filter, |record| record.state.is_restore_point())?
+        }
+        BuildOn::Sound { just_read } => {
+            parts.catalog.newest_that(&holding(source), |record| is_sound(record, just_read))?
+        }
     };
     Ok(record.filter(|record| holds(record, source.name(), source.kind())))
 }
 
-/// The backups that hold a source, newest first; no safety backups.
-fn holding(parts: &Parts, source: &Arc<dyn Source>, all: bool) -> Result<Vec<BackupRecord>, JobError> {
-    let filter = BackupFilter {
-        source: Some(source.name().clone()),
-        class: Some(Class::Backup),
-        all,
-        ..BackupFilter::default()
-    };
-    Ok(parts.catalog.list_backups(&filter)?)
+/// The available backups that hold a source; no safety backups.
+fn holding(source: &Arc<dyn Source>) -> BackupFilter {
+    BackupFilter { source: Some(source.name().clone()), class: Some(Class::Backup), ..BackupFilter::default() }
 }
 
 fn holds(record: &BackupRecord, name: &SourceName, kind: SourceKind) -> bool {
@@ -199,7 +201,8 @@ fn is_full_due(parts: &Parts, sources: &[Arc<dyn Source>]) -> Result<bool, JobEr
     let full_every = SignedDuration::try_from(full_every).unwrap_or(SignedDuration::MAX);
     let now = parts.clock.now();
     for source in sources {
-        let newest = holding(parts, source, true)?.into_iter().find(|record| record.mode == Mode::Full);
+        let filter = BackupFilter { all: true, ..holding(source) };
+        let newest = parts.catalog.newest_that(&filter, |record| record.mode == Mode::Full)?;
         if newest.is_some_and(|full| now.duration_since(full.created_at) > full_every) {
             return Ok(true);
         }

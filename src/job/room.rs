@@ -73,7 +73,7 @@ pub(super) fn of_backup(
 fn stored_size(parts: &Parts, source: &SourceName, mode: Mode) -> Result<Option<u64>, JobError> {
     let filter = BackupFilter { source: Some(source.clone()), ..BackupFilter::default() };
     let of_mode = |backup: &BackupRecord| backup.mode == mode;
-    let Some(newest) = parts.catalog.list_backups(&filter)?.into_iter().find(of_mode) else { return Ok(None) };
+    let Some(newest) = parts.catalog.newest_that(&filter, of_mode)? else { return Ok(None) };
     let share = newest.sources.iter().find(|held| held.name == *source).map_or(0, |held| held.size_bytes);
     let product = u128::from(newest.size_bytes) * u128::from(share);
     Ok(Some(u64::try_from(product / u128::from(newest.raw_bytes.max(1))).unwrap_or(u64::MAX)))

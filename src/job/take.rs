@@ -10,8 +10,10 @@ use super::context::{JobContext, in_reading_order};
 use super::failure::failure;
 use super::room;
 use crate::archive::metadata::FORMAT_VERSION;
-use crate::archive::verify::{Depth, verify};
-use crate::archive::{ArchiveReader, ArchiveWriter, Finished, Metadata, SourceMetadata, SourceSummary, WriterOptions};
+use crate::archive::verify::verify_written;
+use crate::archive::{
+    ArchiveReader, ArchiveWriter, Finished, LookedAt, Metadata, SourceMetadata, SourceSummary, WriterOptions,
+};
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupId, Class, ErrorCode, Scope};
@@ -61,7 +63,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
         }
     };
     warnings.append(&mut bases.warnings);
-    let Written { partial, finished, seen } = written;
+    let Written { partial, finished, seen, .. } = written;
     for summary in &finished.restore_point.sources {
         warnings.extend(summary.warnings.iter().cloned());
         // What a restore replaces is often what is left after a loss: nobody has to be told then.
@@ -163,6 +165,7 @@ struct Written {
     partial: Partial,
     finished: Finished,
     seen: Vec<SeenDraft>,
+    looked_at: LookedAt,
 }
 
 fn write(
@@ -180,7 +183,7 @@ fn write(
         WriterOptions { codec: settings.codec, threads: settings.threads, spool_dir, bases: bases.archives() };
     let mut writer = ArchiveWriter::create(partial.file()?, &options, metadata, cx.progress.clone())?;
     let mut summaries = Vec::with_capacity(sources.len());
-    let mut seen = Vec::new();
+    let (mut seen, mut looked_at) = (Vec::new(), LookedAt::default());
     let folder = match taking.class {
         Class::Backup => cx.parts.seen.clone(),
         // Nothing is ever built on a safety backup.
@@ -195,11 +198,12 @@ fn write(
         })?;
         summaries.push(taken.summary);
         seen.extend(taken.seen);
+        looked_at.merge(taken.looked_at);
         failpoint::pass("backup.source_read")?;
     }
     let finished = writer.finish(summaries, cx.parts.clock.now())?;
     failpoint::pass("backup.written")?;
-    Ok(Written { partial, finished, seen })
+    Ok(Written { partial, finished, seen, looked_at })
 }
 
 /// Not before the backup is published: what was seen is of use only to who can build on it. If a crash comes in between, or
@@ -227,7 +231,7 @@ fn read_again(cx: &JobContext<'_>, written: &Written, bases: &Bases) -> Result<(
     if *archive.restore_point() != written.finished.restore_point {
         return Err(unreadable("its restore point differs".to_owned()));
     }
-    let report = verify(&archive, None, Depth::Quick, cx.progress)?;
+    let report = verify_written(&archive, written.finished.sha256, &written.looked_at, cx.progress)?;
     match report.damage.first() {
         None => Ok(()),
         Some(damage) => Err(unreadable(damage.clone())),

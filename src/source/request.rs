@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::file_tree::seen::{SeenDraft, SeenFolder};
 use super::postgres::DatabaseSwap;
-use crate::archive::{ArchiveReader, SourceSummary};
+use crate::archive::{ArchiveReader, LookedAt, SourceSummary};
 use crate::model::JobId;
 
 /// What a snapshot may build on. By default nothing: everything is read, and nothing is written down for the next one.
@@ -29,11 +29,13 @@ pub struct SnapshotTaken {
     pub summary: SourceSummary,
     /// What is to be [kept](SeenDraft::keep) once the backup is published.
     pub seen: Option<SeenDraft>,
+    /// What was read of the base's manifest.
+    pub looked_at: LookedAt,
 }
 
 impl From<SourceSummary> for SnapshotTaken {
     fn from(summary: SourceSummary) -> Self {
-        Self { summary, seen: None }
+        Self { summary, seen: None, looked_at: LookedAt::default() }
     }
 }
 

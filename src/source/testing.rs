@@ -38,7 +38,7 @@ pub(super) fn archive_by(
 ) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
     // The open file outlives the folder.
-    Arc::new(ArchiveReader::open(write_archive(&folder, Codec::Zstd(1), &[], sources, fill)).unwrap())
+    Arc::new(ArchiveReader::open(write_archive(&folder, Codec::Zstd(1), &[], sources, fill).0).unwrap())
 }
 
 /// An incremental archive that builds on `base`, to be read with `archives`.
@@ -48,15 +48,26 @@ pub(super) fn archive_on(
     sources: &[&dyn Source],
     fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
 ) -> Arc<ArchiveReader> {
+    archive_and_sum_on(base, archives, sources, fill).0
+}
+
+/// The same, with the SHA-256 of its file.
+pub(super) fn archive_and_sum_on(
+    base: Option<&Arc<ArchiveReader>>,
+    archives: &[Arc<ArchiveReader>],
+    sources: &[&dyn Source],
+    fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
+) -> (Arc<ArchiveReader>, Sha256) {
     let folder = tempfile::tempdir().unwrap();
-    let file = write_archive(&folder, Codec::Zstd(1), base.map_or(&[], std::slice::from_ref), sources, fill);
-    Arc::new(ArchiveReader::open(file).unwrap().with_bases(archives.to_vec()).unwrap())
+    let bases = base.map_or(&[][..], std::slice::from_ref);
+    let (file, sha256) = write_archive(&folder, Codec::Zstd(1), bases, sources, fill);
+    (Arc::new(ArchiveReader::open(file).unwrap().with_bases(archives.to_vec()).unwrap()), sha256)
 }
 
 /// An uncompressed backup of `source` in which the first occurrence of `content` has one bit turned.
 pub(super) fn damaged_backup_of(source: &dyn Source, content: &[u8]) -> Arc<ArchiveReader> {
     let folder = tempfile::tempdir().unwrap();
-    let file = write_archive(&folder, Codec::None, &[], &[source], |writer| {
+    let (file, _) = write_archive(&folder, Codec::None, &[], &[source], |writer| {
         vec![source.snapshot(writer, &SnapshotRequest::default(), &Progress::default()).unwrap().summary]
     });
     let bytes = std::fs::read(folder.path().join("archive")).unwrap();
@@ -71,7 +82,7 @@ fn write_archive(
     bases: &[Arc<ArchiveReader>],
     sources: &[&dyn Source],
     fill: impl FnOnce(&mut ArchiveWriter) -> Vec<SourceSummary>,
-) -> File {
+) -> (File, Sha256) {
     let file = File::options().create_new(true).read(true).write(true).open(folder.path().join("archive")).unwrap();
     let options = WriterOptions { codec, threads: 2, spool_dir: folder.path().to_owned(), bases: bases.to_vec() };
     let metadata = Metadata {
@@ -90,8 +101,8 @@ fn write_archive(
     };
     let mut writer = ArchiveWriter::create(file, &options, metadata, Progress::default()).unwrap();
     let summaries = fill(&mut writer);
-    writer.finish(summaries, "2025-10-29T14:31:00Z".parse().unwrap()).unwrap();
-    File::options().read(true).write(true).open(folder.path().join("archive")).unwrap()
+    let finished = writer.finish(summaries, "2025-10-29T14:31:00Z".parse().unwrap()).unwrap();
+    (File::options().read(true).write(true).open(folder.path().join("archive")).unwrap(), finished.sha256)
 }
 
 /// A backup of `sources`.

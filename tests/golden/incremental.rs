@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use carelogd::archive::verify::{Depth, verify};
-use carelogd::archive::{ArchiveReader, ArchiveWriter, Codec, Entry, Meta, Metadata, Mtime, WriterOptions};
+use carelogd::archive::{ArchiveReader, ArchiveWriter, Codec, Content, Entry, Meta, Metadata, Mtime, WriterOptions};
 use carelogd::model::{BackupId, Mode, Sha256};
 use carelogd::progress::Progress;
 
@@ -53,7 +53,12 @@ fn write(path: &Path, full: &Path, codec: Codec) -> Sha256 {
             writer.begin_source();
         }
         match entry {
-            Some(entry) => writer.add_unchanged(entry).unwrap(),
+            Some(entry) => {
+                let mut line = Vec::new();
+                entry.write_line(&mut line);
+                let stored_bytes = entry.content().map(Content::stored_bytes);
+                writer.add_unchanged_line(path, &line, stored_bytes).unwrap();
+            }
             None => add(&mut writer, path, &new[path], changed_meta()),
         }
     }

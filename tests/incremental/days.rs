@@ -136,6 +136,10 @@ fn a_full_is_taken_on_request_and_when_the_last_one_is_too_old() {
     let due = backup(&world);
     assert_eq!((&due["mode"], &due["parent_id"]), (&"full".into(), &serde_json::Value::Null));
     assert_ne!(due["id"], first["id"]);
+    // Whoever asks for an incremental gets one.
+    let plan = world.ctl(&["backup", "--incremental", "--dry-run", "--json"]).expect_code(0).json();
+    assert_eq!(plan["mode"], "incremental");
+    assert_eq!(backup_with(&world, &["--incremental"], 0)["parent_id"], due["id"]);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Disks of a test's own that lose power: what was not made durable by then is gone.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::mount::{MntFlags, umount2};
 use tempfile::TempDir;
 
@@ -107,6 +109,28 @@ impl Disks {
             copy(&disk.saved(), &disk.image);
             disk.mount();
         }
+    }
+
+    /// Changes the content of `file`, which begins with `from`, behind the file system's back: neither size nor times tell.
+    #[track_caller]
+    pub(crate) fn rot(&self, file: &Path, from: &[u8], to: &[u8]) {
+        assert_eq!(from.len(), to.len());
+        let open = fs::File::open(file).unwrap();
+        open.sync_all().unwrap();
+        let disk = self.disks.iter().find(|disk| file.starts_with(&disk.mounted)).unwrap();
+        let image = fs::File::options().read(true).write(true).open(&disk.image).unwrap();
+        let mut block = [0; 1024];
+        let at = (0..DISK_BYTES / 1024).map(|number| number * 1024).find(|at| {
+            image.read_exact_at(&mut block, *at).unwrap();
+            from.starts_with(&block)
+        });
+        let at = at.expect("the file to lie on the disk");
+        let mut found = vec![0; from.len()];
+        image.read_exact_at(&mut found, at).unwrap();
+        assert_eq!(found, from, "the file is in one piece");
+        image.write_all_at(to, at).unwrap();
+        // So that it is read from the disk again.
+        posix_fadvise(&open, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
     }
 
     /// Those within others first.

@@ -44,8 +44,8 @@ pub(crate) fn table(backups: &[Backup], look: &Look) -> String {
                 cell(source_names(backup)),
                 number(backup.files.to_string()),
                 number(size(backup.size_bytes)),
-                number(how_many(&backup.needs)),
-                number(how_many(&backup.needed_by)),
+                number(how_many(&backup.needs, backup.needs_omitted)),
+                number(how_many(&backup.needed_by, backup.needed_by_omitted)),
                 verified(backup, look),
                 toned(state(backup), tone(backup.state)),
                 cell(&backup.description),
@@ -79,8 +79,8 @@ pub(crate) fn details(backup: &Backup, look: &Look) -> String {
         ("verified", verification(backup, look)),
     ];
     fields.extend(backup.parent_id.clone().map(|parent| ("parent", parent)));
-    fields.extend(backup.needs.iter().map(|other| ("needs", other.clone())));
-    fields.extend(backup.needed_by.iter().map(|other| ("needed by", other.clone())));
+    fields.extend(others("needs", &backup.needs, backup.needs_omitted));
+    fields.extend(others("needed by", &backup.needed_by, backup.needed_by_omitted));
     fields.extend(backup.checksum.iter().map(|sum| ("checksum", format!("{} {}", sum.algorithm, sum.value))));
     fields.extend(backup.job_id.clone().map(|job| ("job", job)));
     fields.extend(backup.holds.iter().map(|hold| {
@@ -119,8 +119,18 @@ fn sources(backup: &Backup, look: &Look) -> String {
 }
 
 /// How many others, `-` for none.
-fn how_many(others: &[String]) -> String {
-    if others.is_empty() { "-".to_owned() } else { others.len().to_string() }
+fn how_many(others: &[String], omitted: u64) -> String {
+    if others.is_empty() { "-".to_owned() } else { (others.len() as u64 + omitted).to_string() }
+}
+
+/// One line for each of the others, and one for the rest.
+fn others<'a>(
+    label: &'static str,
+    named: &'a [String],
+    omitted: u64,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    let rest = (omitted > 0).then(|| format!("and {omitted} more"));
+    named.iter().cloned().chain(rest).map(move |line| (label, line))
 }
 
 /// `data, studies`.

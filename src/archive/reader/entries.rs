@@ -1,8 +1,10 @@
 //! Walking the manifest, one of its chunks at a time.
 
+use super::looked_at::LookedAt;
 use super::text::ManifestText;
 use super::{ArchiveReader, ReadError};
 use crate::archive::manifest::Entry;
+use crate::archive::metadata::Totals;
 
 impl ArchiveReader {
     /// The manifest's entries in path order, those whose path starts with `prefix` (all for an empty one). Reads one
@@ -15,7 +17,14 @@ impl ArchiveReader {
             at: 0,
             last: Vec::new(),
             ended: false,
+            looked_at: None,
+            passed_over: Totals::default(),
         }
+    }
+
+    /// As [`ArchiveReader::entries`] of all, but for those in chunks that lie in other archives and were `looked_at` there.
+    pub(in crate::archive) fn entries_but<'a>(&'a self, looked_at: &'a LookedAt) -> Entries<'a> {
+        Entries { looked_at: Some(looked_at), ..self.entries(b"") }
     }
 
     /// The entry with exactly this path.
@@ -40,9 +49,16 @@ pub struct Entries<'a> {
     at: usize,
     last: Vec<u8>,
     ended: bool,
+    looked_at: Option<&'a LookedAt>,
+    passed_over: Totals,
 }
 
 impl Entries<'_> {
+    /// What the entries come to that were passed over so far.
+    pub(in crate::archive) const fn passed_over(&self) -> Totals {
+        self.passed_over
+    }
+
     fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {
         loop {
             while self.at < self.lines.len() {
@@ -70,7 +86,15 @@ impl Entries<'_> {
     }
 
     fn load_next_chunk(&mut self) -> Result<bool, ReadError> {
-        let Some(bytes) = self.text.next_chunk()? else { return Ok(false) };
+        if let Some(looked_at) = self.looked_at {
+            while let Some(looked) = self.text.pass_over(looked_at)? {
+                self.passed_over.entries += looked.totals.entries;
+                self.passed_over.files += looked.totals.files;
+                self.passed_over.raw_bytes += looked.totals.raw_bytes;
+                self.last.clone_from(&looked.last);
+            }
+        }
+        let Some((_, bytes)) = self.text.next_chunk()? else { return Ok(false) };
         self.lines.clear();
         self.lines.extend_from_slice(bytes);
         self.at = 0;

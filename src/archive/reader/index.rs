@@ -45,11 +45,6 @@ impl Index {
         Ok((frames, Self { pages }))
     }
 
-    /// Whether the archive holds no chunk at all.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.pages.is_empty()
-    }
-
     /// How many chunks are listed, as far as the pages' lengths tell.
     pub(super) fn count(&self) -> usize {
         self.pages.iter().map(|page| page.location.frame.raw as usize / CHUNK_RECORD).sum()

@@ -90,10 +90,12 @@ impl ArchiveReader {
         &self.bases.missing
     }
 
-    /// Whether any chunk lies in this file, so that another archive can need it.
-    #[must_use]
-    pub const fn holds_chunks(&self) -> bool {
-        !self.index.is_empty()
+    /// Reads and checks the whole index of this file and of the others that were opened with it, and keeps nothing of them.
+    ///
+    /// # Errors
+    /// What reading an index says.
+    pub(in crate::archive) fn check_indexes(&self) -> Result<(), ReadError> {
+        self.with_first_frames().try_for_each(|(archive, _)| archive.index.drain(&archive.frames_in, drop))
     }
 
     /// The archive in which frame number `frame` lies, and the frame's number there.

@@ -7,12 +7,14 @@
 //! Damage is named by what it hurts. Nothing is repaired or moved here; the verify job decides what follows.
 
 mod frames;
+mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+pub use self::written::verify_written;
 use super::manifest::Entry;
 use super::metadata::Totals;
-use super::reader::{ArchiveReader, ChunkLocation, ReadError};
+use super::reader::{ArchiveReader, ChunkLocation, Entries, ReadError};
 use crate::model::{BackupId, Sha256};
 use crate::progress::{Cancelled, Progress};
 
@@ -141,18 +143,20 @@ pub fn verify_restore_point(
     files: &[FileReport],
     progress: &Progress,
 ) -> Result<Report, VerifyError> {
-    let mut report = Report::default();
-    for id in archive.missing_archives() {
-        report.damage.push(ReadError::MissingArchive { id: *id }.to_string());
-    }
+    let mut report = Report { damage: missing(archive).collect(), ..Report::default() };
     let mut damaged = Damaged::in_files(files);
-    check_manifest(archive, &mut damaged, &mut report, progress)?;
+    check_manifest(archive, archive.entries(b""), &mut damaged, &mut report, progress)?;
     for (id, chunks) in damaged.hit {
         if id != archive.id() {
             report.damage.push(format!("{} chunks in the archive of backup {id} are damaged", chunks.len()));
         }
     }
     Ok(report)
+}
+
+/// The archives that are needed and not at hand, in words.
+fn missing(archive: &ArchiveReader) -> impl Iterator<Item = String> {
+    archive.missing_archives().iter().map(|id| ReadError::MissingArchive { id: *id }.to_string())
 }
 
 /// The damaged chunks, by the archives in which they lie.
@@ -190,12 +194,13 @@ fn differs(expected: Sha256, found: Sha256, contents_sound: bool) -> String {
 /// Holds the manifest against the index, the totals and the chunks that were found damaged.
 fn check_manifest(
     archive: &ArchiveReader,
+    mut entries: Entries<'_>,
     damaged: &mut Damaged<'_>,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<(), VerifyError> {
     let mut totals = Totals::default();
-    for entry in archive.entries(b"") {
+    for entry in &mut entries {
         let entry = match entry {
             Ok(entry) => entry,
             Err(ReadError::Io(error)) => return Err(error.into()),
@@ -216,6 +221,12 @@ fn check_manifest(
             check_content(archive, &entry, damaged, report)?;
         }
     }
+    let passed_over = entries.passed_over();
+    totals.entries += passed_over.entries;
+    totals.files += passed_over.files;
+    totals.raw_bytes += passed_over.raw_bytes;
+    report.entries += passed_over.entries;
+    progress.add_files(passed_over.entries);
     let written = archive.restore_point().totals;
     if (totals.entries, totals.files, totals.raw_bytes) != (written.entries, written.files, written.raw_bytes) {
         report.damage.push(format!(

@@ -102,7 +102,7 @@ fn verification_can_be_cancelled() {
 
 mod sets {
     use super::*;
-    use crate::archive::testing::{id, write_on};
+    use crate::archive::testing::{add_unchanged, id, write_on};
     use crate::archive::{ArchiveWriter, Meta};
 
     /// Three days: of the first are `t/a` and `t/b`, of the second `t/c`, of the third `t/d`.
@@ -112,10 +112,7 @@ mod sets {
         let files = [file("a", 600_000), file("b", 50_000), file("c", 5 << 20), file("d", 2000)];
         let first = archive_of(Codec::Zstd(3), &files[..2]);
         let add = |writer: &mut ArchiveWriter, base: &ArchiveReader, new: &(String, Vec<u8>)| {
-            writer.begin_source();
-            for entry in base.entries(b"") {
-                writer.add_unchanged(&entry.unwrap()).unwrap();
-            }
+            add_unchanged(writer, base);
             let (path, content) = new;
             writer.add_file(path.as_bytes(), Meta::default(), content.len() as u64, &mut content.as_slice()).unwrap();
         };

@@ -12,8 +12,8 @@ use super::digester::Digest;
 use super::pipeline::{Buffer, Mark, Whole};
 use super::stream::read_up_to;
 use super::{
-    ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, large::at_offset,
-    offset_u32, pax, read_whole,
+    ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, MemberContent, WriteError, large::at_offset,
+    member::confirm, member::read_whole, offset_u32, pax,
 };
 use crate::archive::manifest::ChunkRef;
 use crate::archive::pax::{Body, Member};

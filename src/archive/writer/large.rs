@@ -6,8 +6,8 @@ use crossbeam_channel::bounded;
 use super::digester::Digest;
 use super::pipeline::{Mark, Whole};
 use super::{
-    ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, FrameDigest, MemberContent, WriteError, chunk_mark,
-    confirm, pax, read_whole,
+    ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, FrameDigest, MemberContent, WriteError, member::confirm,
+    member::read_whole, pax, small::chunk_mark,
 };
 
 impl ArchiveWriter {

@@ -1,7 +1,6 @@
 //! Lines of the manifest that come as they are from a base. An unchanged tree is nothing but these: so they are put
 //! together where they come in, and reach the manifest without being looked at again.
 
-use crate::archive::manifest::Entry;
 use crate::archive::metadata::Totals;
 
 /// So many bytes of them are handed on at once.
@@ -29,17 +28,5 @@ impl Lines {
             self.totals.files += 1;
             self.totals.raw_bytes += bytes;
         }
-    }
-
-    /// Appends the line of `entry`; returns its length.
-    pub(super) fn push(&mut self, entry: &Entry) -> usize {
-        let before = self.text.len();
-        entry.write_line(&mut self.text);
-        self.totals.entries += 1;
-        if let Some(content) = entry.content() {
-            self.totals.files += 1;
-            self.totals.raw_bytes += content.stored_bytes();
-        }
-        self.text.len() - before
     }
 }

@@ -12,7 +12,9 @@ mod held;
 mod large;
 mod lines;
 mod manifest;
+mod member;
 mod pipeline;
+mod small;
 mod stream;
 mod stream_spool;
 
@@ -22,15 +24,15 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crossbeam_channel::bounded;
-
 use self::digester::Digest;
 use self::held::Held;
 use self::lines::{LINES_TARGET, Lines};
+use self::member::FileMember;
+pub use self::member::{MemberContent, Special};
 use self::pipeline::{Buffer, Mark, Pipeline, Whole};
 use super::chunk::ContentCutter;
 use super::frame::{Codec, FRAME_TARGET};
-use super::manifest::{Content, Entry, EntryKind, Meta, Segment};
+use super::manifest::{Entry, Meta, Segment};
 use super::metadata::{Metadata, RestorePoint};
 use super::pax::{self, Body, Member};
 use super::reader::ArchiveReader;
@@ -74,66 +76,6 @@ pub enum WriteError {
     /// Cancelled: the archive is lost.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-}
-
-/// Where the bytes of a file member come from.
-pub trait MemberContent {
-    /// Reads some bytes, as [`io::Read::read`].
-    ///
-    /// # Errors
-    /// What the source of the bytes says.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// Called once after the last byte: false means that what was read may be torn and the member is to be discarded.
-    ///
-    /// # Errors
-    /// As for reading.
-    fn confirm(&mut self) -> io::Result<bool> {
-        Ok(true)
-    }
-}
-
-/// A member without content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Special {
-    /// A directory (its path ends in `/`).
-    Directory,
-    /// A symbolic link to these bytes.
-    Symlink(Vec<u8>),
-    /// Another name of the earlier member with this path.
-    Hardlink(Vec<u8>),
-    /// A named pipe.
-    Fifo,
-    /// A character device: major, minor.
-    CharDevice(u32, u32),
-    /// A block device: major, minor.
-    BlockDevice(u32, u32),
-}
-
-impl Special {
-    fn body(&self) -> Body<'_> {
-        match self {
-            Self::Directory => Body::Directory,
-            Self::Symlink(target) => Body::Symlink(target),
-            Self::Hardlink(target) => Body::Hardlink(target),
-            Self::Fifo => Body::Fifo,
-            Self::CharDevice(major, minor) => Body::CharDevice(*major, *minor),
-            Self::BlockDevice(major, minor) => Body::BlockDevice(*major, *minor),
-        }
-    }
-}
-
-impl From<&Special> for EntryKind {
-    fn from(special: &Special) -> Self {
-        match special {
-            Special::Directory => Self::Directory,
-            Special::Symlink(target) => Self::Symlink(target.clone()),
-            Special::Hardlink(target) => Self::Hardlink(target.clone()),
-            Special::Fifo => Self::Fifo,
-            Special::CharDevice(major, minor) => Self::CharDevice(*major, *minor),
-            Special::BlockDevice(major, minor) => Self::BlockDevice(*major, *minor),
-        }
-    }
 }
 
 /// What a finished archive came to.
@@ -224,25 +166,9 @@ impl ArchiveWriter {
         self.flush_when_full()
     }
 
-    /// Adds an entry of which everything is as a base has it: only its line in the manifest is written. Its chunks have
-    /// to lie where a base finds them.
-    ///
-    /// # Errors
-    /// [`WriteError::Archive`], [`WriteError::Cancelled`].
-    pub fn add_unchanged(&mut self, entry: &Entry) -> Result<(), WriteError> {
-        if !matches!(self.frame.marks.last(), Some(Mark::Unchanged(_))) {
-            self.frame.marks.push(Mark::Unchanged(Box::new(Lines::beginning_with(&entry.path))));
-        }
-        if let Some(Mark::Unchanged(lines)) = self.frame.marks.last_mut() {
-            self.frame.lines_bytes += lines.push(entry);
-        }
-        self.progress.add_files(1);
-        self.progress.add_bytes(entry.content().map_or(0, Content::stored_bytes));
-        self.flush_when_full()
-    }
-
-    /// As [`ArchiveWriter::add_unchanged`], with the line of the base's manifest itself, its line end included:
-    /// `stored_bytes` is the length of a file's content without its holes, `None` for anything else.
+    /// Adds an entry of which everything is as a base has it, by the line of the base's manifest itself, its line end
+    /// included: only that is written. Its chunks have to lie where a base finds them. `stored_bytes` is the length of a
+    /// file's content without its holes, `None` for anything else.
     ///
     /// # Errors
     /// [`WriteError::Archive`], [`WriteError::Cancelled`].
@@ -316,46 +242,6 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    /// A file that fits a frame: read straight into it, and simply cut off again when reading fails.
-    fn add_small(&mut self, file: FileMember<'_>, content: &mut dyn MemberContent) -> Result<(), WriteError> {
-        let stored = usize::try_from(file.stored).unwrap_or(usize::MAX);
-        if self.frame.raw.bytes().len() + stored > FRAME_TARGET {
-            self.flush()?;
-        }
-        let raw = self.frame.raw.bytes_mut();
-        let mark = raw.len();
-        file.append_header(raw);
-        let start = raw.len();
-        raw.resize(start + stored, 0);
-        if let Err(error) = read_whole(content, &mut raw[start..]).and_then(|()| confirm(content)) {
-            raw.truncate(mark);
-            return Err(error);
-        }
-        pax::append_padding(raw, file.stored + file.map.len() as u64);
-        let whole = self.mark_chunks(file.cutter, start, stored);
-        self.frame.marks.push(Mark::Entry(file.into_entry(), whole));
-        self.progress.add_bytes(stored as u64);
-        self.flush_when_full()
-    }
-
-    /// Marks the chunks of a content that lies whole in the frame. More than one: its SHA-256 is the digester's work.
-    fn mark_chunks(&mut self, mut cutter: ContentCutter, start: usize, length: usize) -> Whole {
-        let (mut offset, end) = (start, start + length);
-        let mut chunks = 0;
-        while let Some(chunk) = cutter.next_chunk(&self.frame.raw.bytes()[offset..end], true) {
-            self.frame.marks.push(chunk_mark(offset, chunk));
-            offset += chunk;
-            chunks += 1;
-        }
-        if chunks <= 1 {
-            return Whole::OfChunks;
-        }
-        let (sender, receiver) = bounded(1);
-        self.frame.digests.push(FrameDigest::Bytes(start..end));
-        self.frame.digests.push(FrameDigest::Finish(sender));
-        Whole::Digested(receiver)
-    }
-
     fn flush_when_full(&mut self) -> Result<(), WriteError> {
         let Frame { raw, marks, lines_bytes, .. } = &self.frame;
         let is_full = raw.bytes().len() >= FRAME_TARGET || *lines_bytes >= LINES_TARGET || marks.len() >= MOST_MARKS;
@@ -396,63 +282,9 @@ impl ArchiveWriter {
     }
 }
 
-/// A file on its way in.
-#[derive(Debug)]
-struct FileMember<'a> {
-    path: &'a [u8],
-    meta: Meta,
-    /// Size with holes.
-    size: u64,
-    /// Bytes of content, without holes.
-    stored: u64,
-    segments: Option<Vec<Segment>>,
-    /// The sparse map that precedes the content, empty for an ordinary file.
-    map: Vec<u8>,
-    cutter: ContentCutter,
-}
-
-impl<'a> FileMember<'a> {
-    /// A file without holes.
-    fn plain(path: &'a [u8], meta: Meta, size: u64) -> Self {
-        let cutter = ContentCutter::for_member(path);
-        Self { path, meta, size, stored: size, segments: None, map: Vec::new(), cutter }
-    }
-
-    fn append_header(&self, raw: &mut Vec<u8>) {
-        let stored = self.stored + self.map.len() as u64;
-        let body =
-            if self.segments.is_some() { Body::Sparse { size: self.size, stored } } else { Body::File(self.size) };
-        pax::append_header(raw, Member { path: self.path, meta: &self.meta, body });
-        raw.extend_from_slice(&self.map);
-    }
-
-    /// The entry; the committer fills in SHA-256 and chunks.
-    fn into_entry(self) -> Box<Entry> {
-        let content = Content { size: self.size, sha256: Sha256([0; 32]), chunks: Vec::new(), sparse: self.segments };
-        Box::new(Entry { path: self.path.to_vec(), meta: self.meta, kind: EntryKind::File(content) })
-    }
-}
-
-fn read_whole(content: &mut dyn MemberContent, buffer: &mut [u8]) -> Result<(), WriteError> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match content.read(&mut buffer[got..]) {
-            Ok(0) => return Err(WriteError::Short { got: got as u64, expected: buffer.len() as u64 }),
-            Ok(length) => got += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(WriteError::Content(error)),
-        }
-    }
-    Ok(())
-}
-
 /// What became of the archive: a committer that gave up because of a cancellation has not failed.
 fn archive_error(error: io::Error, progress: &Progress) -> WriteError {
     progress.check_cancelled().map_or_else(WriteError::Cancelled, |()| WriteError::Archive(error))
-}
-
-fn confirm(content: &mut dyn MemberContent) -> Result<(), WriteError> {
-    if content.confirm().map_err(WriteError::Content)? { Ok(()) } else { Err(WriteError::Changed) }
 }
 
 /// Appends one of our own members whole.
@@ -460,10 +292,6 @@ fn append_member(raw: &mut Vec<u8>, path: &[u8], meta: &Meta, content: &[u8]) {
     pax::append_header(raw, Member { path, meta, body: Body::File(content.len() as u64) });
     raw.extend_from_slice(content);
     pax::append_padding(raw, content.len() as u64);
-}
-
-fn chunk_mark(offset: usize, length: usize) -> Mark {
-    Mark::Chunk { offset: offset_u32(offset), length: offset_u32(length) }
 }
 
 /// Offsets within a frame are far below 4 GiB: a frame is cut at about [`FRAME_TARGET`].

@@ -8,7 +8,7 @@ use crossbeam_channel::bounded;
 
 use super::digester::Digest;
 use super::pipeline::{Mark, Whole};
-use super::{ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, MemberContent, WriteError, confirm, pax};
+use super::{ArchiveWriter, ContentCutter, FRAME_TARGET, FileMember, MemberContent, WriteError, member::confirm, pax};
 use crate::archive::manifest::Meta;
 
 impl ArchiveWriter {

@@ -1,10 +1,11 @@
 //! Finding and listing backups.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Params, named_params, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Params, ToSql, params};
 
 use super::BackupRecord;
-use super::rows::{add_details, backup_in};
+use super::rows::{add_details, add_sources, backup_in};
 use crate::catalog::column::ms;
 use crate::catalog::find::{IdPrefix, MAX_CANDIDATES, only_one};
 use crate::catalog::{Catalog, CatalogError, FindError};
@@ -27,6 +28,28 @@ pub struct BackupFilter {
     pub all: bool,
 }
 
+/// What a [`BackupFilter`] asks for.
+const SELECTED: &str = "SELECT * FROM backups
+    WHERE (:all OR state = 'available')
+      AND (:class IS NULL OR class = :class)
+      AND (:since IS NULL OR created_at_ms >= :since)
+      AND (:until IS NULL OR created_at_ms <= :until)
+      AND (:source IS NULL OR id IN (SELECT backup_id FROM backup_sources WHERE name = :source))
+    ORDER BY created_at_ms DESC, id DESC LIMIT :limit";
+
+impl BackupFilter {
+    fn parameters(&self) -> [(&'static str, Value); 6] {
+        [
+            (":all", self.all.into()),
+            (":class", self.class.map(|class| class.as_str().to_owned()).into()),
+            (":since", self.since.map(ms).into()),
+            (":until", self.until.map(ms).into()),
+            (":source", self.source.as_ref().map(ToString::to_string).into()),
+            (":limit", self.limit.map_or(-1, i64::from).into()),
+        ]
+    }
+}
+
 /// The newest available backup that a person asked for or a schedule took. Never a safety backup: what stood before a
 /// restore is not what somebody means by `latest`.
 const NEWEST: &str = "SELECT * FROM backups WHERE state = 'available' AND class = 'backup' AND created_at_ms <= ?1
@@ -38,28 +61,54 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`].
     pub fn list_backups(&self, filter: &BackupFilter) -> Result<Vec<BackupRecord>, CatalogError> {
-        let sql = "SELECT * FROM backups
-            WHERE (:all OR state = 'available')
-              AND (:class IS NULL OR class = :class)
-              AND (:since IS NULL OR created_at_ms >= :since)
-              AND (:until IS NULL OR created_at_ms <= :until)
-              AND (:source IS NULL OR id IN (SELECT backup_id FROM backup_sources WHERE name = :source))
-            ORDER BY created_at_ms DESC, id DESC LIMIT :limit";
+        self.select(filter, add_details)
+    }
+
+    /// The same for who lists them: without the archives that they need, of which there may be as many as backups.
+    /// [`Catalog::references_of`] has what is to be told of these.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn list_backups_alone(&self, filter: &BackupFilter) -> Result<Vec<BackupRecord>, CatalogError> {
+        self.select(filter, add_sources)
+    }
+
+    fn select(
+        &self,
+        filter: &BackupFilter,
+        complete: impl Fn(&Connection, &mut BackupRecord) -> rusqlite::Result<()>,
+    ) -> Result<Vec<BackupRecord>, CatalogError> {
         self.read(|db| {
-            let parameters = named_params! {
-                ":all": filter.all,
-                ":class": filter.class.map(Class::as_str),
-                ":since": filter.since.map(ms),
-                ":until": filter.until.map(ms),
-                ":source": filter.source.as_ref().map(SourceName::as_str),
-                ":limit": filter.limit.map_or(-1, i64::from),
-            };
-            let mut statement = db.prepare_cached(sql)?;
-            let mut backups = statement.query_map(parameters, backup_in)?.collect::<Result<Vec<_>, _>>()?;
+            let mut statement = db.prepare_cached(SELECTED)?;
+            let mut backups =
+                statement.query_map(&named(&filter.parameters())[..], backup_in)?.collect::<Result<Vec<_>, _>>()?;
             for backup in &mut backups {
-                add_details(db, backup)?;
+                complete(db, backup)?;
             }
             Ok(backups)
+        })
+    }
+
+    /// The newest of the backups that `filter` asks for that `is_wanted`. It is asked without the backup's sources and the
+    /// archives that it needs; those of one backup are read, however many there are.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub fn newest_that(
+        &self,
+        filter: &BackupFilter,
+        is_wanted: impl Fn(&BackupRecord) -> bool,
+    ) -> Result<Option<BackupRecord>, CatalogError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(SELECTED)?;
+            for backup in statement.query_map(&named(&filter.parameters())[..], backup_in)? {
+                let mut backup = backup?;
+                if is_wanted(&backup) {
+                    add_details(db, &mut backup)?;
+                    return Ok(Some(backup));
+                }
+            }
+            Ok(None)
         })
     }
 
@@ -117,6 +166,10 @@ pub(super) fn one(db: &Connection, sql: &str, parameters: impl Params) -> Result
             Ok(backup)
         })
         .transpose()
+}
+
+fn named<'v>(parameters: &'v [(&'static str, Value)]) -> Vec<(&'static str, &'v dyn ToSql)> {
+    parameters.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect()
 }
 
 fn not_found(wanted: &str) -> FindError {

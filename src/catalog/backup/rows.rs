@@ -94,6 +94,11 @@ pub(super) fn add_details(db: &Connection, backup: &mut BackupRecord) -> rusqlit
         db.prepare_cached("SELECT archive_id FROM backup_archives WHERE backup_id = ?1 ORDER BY position")?;
     let needs = statement.query_map([backup.id.to_string()], |row| word(row, "archive_id"))?;
     backup.needs = needs.collect::<Result<_, _>>()?;
+    add_sources(db, backup)
+}
+
+/// Reads the backup's sources into it.
+pub(super) fn add_sources(db: &Connection, backup: &mut BackupRecord) -> rusqlite::Result<()> {
     let mut statement = db.prepare_cached("SELECT * FROM backup_sources WHERE backup_id = ?1 ORDER BY position")?;
     backup.sources = statement.query_map([backup.id.to_string()], source_in)?.collect::<Result<_, _>>()?;
     Ok(())

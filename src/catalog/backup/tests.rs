@@ -154,6 +154,36 @@ fn what_a_backup_needs_is_kept_in_its_order_and_who_needs_it_can_be_asked() {
 }
 
 #[test]
+fn of_many_references_a_few_are_named_and_all_are_counted() {
+    // Each needs all before it.
+    let (catalog, _dir) = filled((1..=60).map(|n| on(n, &(1..n).collect::<Vec<_>>())));
+    let ids = [60, 30, 1, 99].map(backup_id);
+    let references = catalog.references_of(&ids).unwrap();
+    assert_eq!(references.len(), 3, "of one that is not there nothing is said");
+    let newest = &references[&backup_id(60)];
+    assert_eq!((newest.needs_count, newest.needed_by_count), (59, 0));
+    assert_eq!(newest.needs, (1..=50).map(backup_id).collect::<Vec<_>>());
+    let middle = &references[&backup_id(30)];
+    assert_eq!((middle.needs.len(), middle.needs_count), (29, 29));
+    assert_eq!(middle.needed_by, (31..=60).rev().map(backup_id).collect::<Vec<_>>());
+    let first = catalog.references(backup_id(1)).unwrap();
+    assert_eq!((first.needs_count, first.needed_by_count, first.needed_by.len()), (0, 59, 50));
+    assert_eq!(first.needed_by[0], backup_id(60));
+    // Who lists them all reads none of these.
+    let listed = catalog.list_backups_alone(&BackupFilter::default()).unwrap();
+    assert!(listed.iter().all(|backup| backup.needs.is_empty() && !backup.sources.is_empty()));
+}
+
+#[test]
+fn the_newest_that_is_wanted_comes_with_all_that_belongs_to_it() {
+    let (catalog, _dir) = filled((1..=4).map(|n| on(n, &[9])));
+    let all = BackupFilter::default();
+    let found = catalog.newest_that(&all, |backup| backup.id <= backup_id(2)).unwrap().unwrap();
+    assert_eq!(found, catalog.backup(backup_id(2)).unwrap());
+    assert_eq!(catalog.newest_that(&all, |_| false).unwrap(), None);
+}
+
+#[test]
 fn a_backup_that_another_needs_is_not_forgotten() {
     let (catalog, _dir) = filled([backup(1), on(2, &[1])]);
     let refused = catalog.remove_backup(backup_id(1), &entry("backup.delete")).unwrap_err();

@@ -31,6 +31,9 @@ pub struct BackupSpec {
     pub sources: Vec<SourceName>,
     /// Full or incremental.
     pub mode: Mode,
+    /// The mode was asked for in so many words, so that no setting goes before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_mode_explicit: bool,
     /// What the person who asks writes down.
     pub description: String,
     /// Read every file, also those that look as they did at the last backup.

@@ -7,7 +7,7 @@ use carelog_rpc::{DownloadFormat, ErrorCode, ListBackups, Reply};
 
 use crate::audit::Entry;
 use crate::catalog::{BackupFilter, BackupRecord, Hold};
-use crate::model::{BackupState, SourceName};
+use crate::model::{BackupId, BackupState, SourceName};
 use crate::server::access::Caller;
 use crate::server::download::Prepared;
 use crate::server::failure::Failure;
@@ -27,17 +27,18 @@ impl Server {
             all: request.all,
         };
         let catalog = &self.parts().catalog;
-        let backups = catalog.list_backups(&filter)?;
-        let shown = |backup: &BackupRecord| Ok(wire::backup(backup, &catalog.needed_by(backup.id)?));
-        let shown = backups.iter().map(shown).collect::<Result<_, Failure>>()?;
-        let pages = pages(shown).map_err(too_long)?;
+        let backups = catalog.list_backups_alone(&filter)?;
+        let ids: Vec<BackupId> = backups.iter().map(|backup| backup.id).collect();
+        let mut references = catalog.references_of(&ids)?;
+        let shown = |backup: &BackupRecord| wire::backup(backup, &references.remove(&backup.id).unwrap_or_default());
+        let pages = pages(backups.iter().map(shown).collect()).map_err(too_long)?;
         Ok(Answer::Replies(pages.into_iter().map(Reply::Backups).collect()))
     }
 
     pub(in crate::server) fn show(&self, backup: &str) -> Result<Answer, Failure> {
         let catalog = &self.parts().catalog;
         let record = catalog.find_backup(backup)?;
-        Answer::one(Reply::Backup(Box::new(wire::backup(&record, &catalog.needed_by(record.id)?))))
+        Answer::one(Reply::Backup(Box::new(wire::backup(&record, &catalog.references(record.id)?))))
     }
 
     pub(in crate::server) fn hold(

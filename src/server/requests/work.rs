@@ -20,6 +20,7 @@ impl Server {
             scope: wire::from_scope(request.scope),
             sources: source_names(&request.sources)?,
             mode: request.mode.map_or(Mode::Incremental, wire::from_mode),
+            is_mode_explicit: request.mode.is_some(),
             description: request.description.clone(),
             rescan: request.rescan,
         };
@@ -82,12 +83,12 @@ impl Server {
         }
         if request.dry_run {
             if let Some(name) = &spec.to_database {
-                let plan = wire::plan_into_database(&record, &catalog.needed_by(record.id)?, &spec, name);
+                let plan = wire::plan_into_database(&record, &catalog.references(record.id)?, &spec, name);
                 return Answer::one(Reply::RestorePlan(Box::new(plan)));
             }
             if request.to {
                 let plan = IntoDirectoryPlan::make(&parts, &spec)?;
-                let plan = wire::plan_into_directory(&record, &catalog.needed_by(record.id)?, plan);
+                let plan = wire::plan_into_directory(&record, &catalog.references(record.id)?, plan);
                 return Ok(Answer::NeedsDirectory(IntoDirectory::Plan(Box::new(plan))));
             }
             return self.plan(RestorePlan::make(&parts, &spec)?);

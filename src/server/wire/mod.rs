@@ -12,7 +12,7 @@ pub(super) use report::job_report;
 
 use crate::archive::SourceSummary;
 use crate::audit::Record;
-use crate::catalog::{BackupRecord, Hold};
+use crate::catalog::{BackupRecord, Hold, References};
 use crate::model::{BackupId, BackupState, Class, JobKind, JobState, Mode, Requester, Scope, SourceKind, VerifyResult};
 
 /// Maps one enum to another of the same variants.
@@ -39,8 +39,10 @@ same_words!(job_state: JobState => rpc::JobState {
     Queued, Running, Succeeded, Warned, Failed, Cancelled, Interrupted
 });
 
-/// `needed_by` are the backups that need its archive.
-pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Backup {
+/// What it needs, and by whom it is needed, stands in `references` alone.
+pub(super) fn backup(record: &BackupRecord, references: &References) -> rpc::Backup {
+    let named = |ids: &[BackupId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let omitted = |count: u64, ids: &[BackupId]| count.saturating_sub(ids.len() as u64);
     let checksum = record.sha256.map(|sha256| rpc::Checksum::sha256(sha256.to_string()));
     let copy = rpc::BackupCopy {
         store: "local".to_owned(),
@@ -58,8 +60,10 @@ pub(super) fn backup(record: &BackupRecord, needed_by: &[BackupId]) -> rpc::Back
         scope: scope(record.scope),
         mode: mode(record.mode),
         parent_id: record.parent_id.map(|id| id.to_string()),
-        needs: record.needs.iter().map(ToString::to_string).collect(),
-        needed_by: needed_by.iter().map(ToString::to_string).collect(),
+        needs: named(&references.needs),
+        needs_omitted: omitted(references.needs_count, &references.needs),
+        needed_by: named(&references.needed_by),
+        needed_by_omitted: omitted(references.needed_by_count, &references.needed_by),
         created_at: record.created_at.into(),
         finished_at: Some(record.finished_at.into()),
         size_bytes: record.size_bytes,

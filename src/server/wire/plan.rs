@@ -7,9 +7,9 @@ use rpc::{Change, Octets, RestoreMethod};
 
 use super::{backup, mode, scope, source_kind};
 use crate::archive::SourceSummary;
-use crate::catalog::{BackupRecord, BackupSpec, JobError, RestoreSpec};
+use crate::catalog::{BackupRecord, BackupSpec, JobError, References, RestoreSpec};
 use crate::job::{BackupPlan, IntoDirectoryPlan, Parts, RestorePlan, WrittenSource};
-use crate::model::{BackupId, SourceKind};
+use crate::model::SourceKind;
 use crate::source::{SourcePlan, SwapMethod};
 
 pub(in crate::server) fn backup_plan(plan: BackupPlan, spec: &BackupSpec, store_dir: &Path) -> rpc::BackupPlan {
@@ -41,9 +41,9 @@ pub(in crate::server) fn restore_plan(
 ) -> Result<rpc::RestorePlan, JobError> {
     let instructions = instructions(&plan);
     parts.store.check()?;
-    let needed_by = parts.catalog.needed_by(plan.record.id)?;
+    let references = parts.catalog.references(plan.record.id)?;
     Ok(rpc::RestorePlan {
-        backup: backup(&plan.record, &needed_by),
+        backup: backup(&plan.record, &references),
         undoes: plan.undoes.map(|id| id.to_string()),
         sources: plan.sources.into_iter().map(restore_source).collect(),
         safety_backup: true,
@@ -98,20 +98,20 @@ fn restore_source(source: SourcePlan) -> rpc::RestoreSource {
 /// A restore into a directory replaces nothing, so there is nothing to look at but the backup.
 pub(in crate::server) fn plan_into_directory(
     record: &BackupRecord,
-    needed_by: &[BackupId],
+    references: &References,
     plan: IntoDirectoryPlan,
 ) -> rpc::RestorePlan {
     let written = |source: WrittenSource| {
         let added = Change { files: source.files, bytes: source.bytes };
         written(source.name.as_str(), source.kind, source.name.as_str(), added)
     };
-    plan_elsewhere(record, needed_by, plan.sources.into_iter().map(written).collect())
+    plan_elsewhere(record, references, plan.sources.into_iter().map(written).collect())
 }
 
 /// As [`plan_into_directory`], into the new database `name`.
 pub(in crate::server) fn plan_into_database(
     record: &BackupRecord,
-    needed_by: &[BackupId],
+    references: &References,
     spec: &RestoreSpec,
     name: &str,
 ) -> rpc::RestorePlan {
@@ -121,7 +121,7 @@ pub(in crate::server) fn plan_into_database(
     let into_database = |held: &SourceSummary| {
         written(held.name.as_str(), held.kind, name, Change { files: held.files, bytes: held.size_bytes })
     };
-    plan_elsewhere(record, needed_by, record.sources.iter().filter(is_wanted).map(into_database).collect())
+    plan_elsewhere(record, references, record.sources.iter().filter(is_wanted).map(into_database).collect())
 }
 
 fn written(name: &str, kind: SourceKind, destination: &str, added: Change) -> rpc::RestoreSource {
@@ -137,9 +137,13 @@ fn written(name: &str, kind: SourceKind, destination: &str, added: Change) -> rp
     }
 }
 
-fn plan_elsewhere(record: &BackupRecord, needed_by: &[BackupId], sources: Vec<rpc::RestoreSource>) -> rpc::RestorePlan {
+fn plan_elsewhere(
+    record: &BackupRecord,
+    references: &References,
+    sources: Vec<rpc::RestoreSource>,
+) -> rpc::RestorePlan {
     rpc::RestorePlan {
-        backup: backup(record, needed_by),
+        backup: backup(record, references),
         undoes: None,
         needed_bytes: sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.added.bytes)),
         sources,

@@ -90,7 +90,9 @@ pub(super) fn carry_over(
                 }
             }
             // In a folder that is the backup's.
-            Step::Other { path, directory, name, listed } if kept.wanted.is_lost(path) && !kept.stays(path, false) => {
+            Step::Other { path, directory, name, listed, .. }
+                if kept.wanted.is_lost(path) && !kept.stays(path, false) =>
+            {
                 let was_kept = carrier.excluded(prefix, path, directory, name, listed)?;
                 carried.kept += u64::from(was_kept == Some(true));
             }

@@ -15,7 +15,7 @@ use super::super::attributes::Owners;
 use super::super::facts::Facts;
 use super::super::shown::shown;
 use super::seen::{Seen, SeenReader, Unusable};
-use crate::archive::{ArchiveReader, Outline, OutlineKind, ReadError};
+use crate::archive::{ArchiveReader, LookedAt, Outline, OutlineKind, ReadError, Totals};
 
 /// So many entries are handed over at once.
 const BATCH: usize = 1024;
@@ -73,7 +73,7 @@ pub(super) struct KnownEntries {
     /// Of each owner so far, the numbers, if their names are still the same.
     owners: Vec<Option<(u32, u32)>>,
     names: Owners,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<LookedAt>>,
     error: Option<ReadError>,
 }
 
@@ -87,10 +87,12 @@ impl KnownEntries {
         let (spent, spare) = bounded(AHEAD + 2);
         let prefix = prefix.to_vec();
         let thread = std::thread::Builder::new().name("known entries".to_owned()).spawn(move || {
-            let mut reading = Reading { seen, out: &sender, spare, batch: Batch::default(), owners: HashMap::new() };
+            let (batch, owners, looked_at) = (Batch::default(), HashMap::new(), LookedAt::default());
+            let mut reading = Reading { seen, out: &sender, spare, batch, owners, looked_at };
             if let Err(trouble) = reading.run(&base, &prefix) {
                 let _unless_nobody_waits = sender.send(Err(trouble));
             }
+            reading.looked_at
         })?;
         Ok(Self {
             batches: Some(batches),
@@ -143,6 +145,16 @@ impl KnownEntries {
         self.error.take()
     }
 
+    /// The chunks of the manifest of which every line was read.
+    pub(super) fn into_looked_at(mut self) -> LookedAt {
+        self.end()
+    }
+
+    fn end(&mut self) -> LookedAt {
+        self.batches = None;
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+
     fn fetch(&mut self, path: &[u8]) -> bool {
         let Some(received) = self.batches.as_ref().and_then(|batches| batches.recv().ok()) else { return false };
         match received {
@@ -171,10 +183,7 @@ impl KnownEntries {
 
 impl Drop for KnownEntries {
     fn drop(&mut self) {
-        self.batches = None;
-        if let Some(thread) = self.thread.take() {
-            let _panicked = thread.join();
-        }
+        self.end();
     }
 }
 
@@ -198,6 +207,7 @@ struct Reading<'a> {
     batch: Batch,
     /// Owners by their numbers; the names may have been others in other lines.
     owners: HashMap<(u32, u32), Vec<(usize, Owner)>>,
+    looked_at: LookedAt,
 }
 
 impl Reading<'_> {
@@ -205,18 +215,21 @@ impl Reading<'_> {
         self.seen.check()?;
         let mut text = base.manifest_text(prefix);
         let mut known_owners = 0;
-        while let Some(chunk) = text.next_chunk()? {
-            let mut rest = chunk;
+        while let Some((id, chunk)) = text.next_chunk()? {
+            let (mut rest, mut totals, mut is_behind) = (chunk, Totals::default(), false);
             while let Some(end) = memchr::memchr(b'\n', rest) {
                 let (line, behind) = rest.split_at(end + 1);
                 rest = behind;
                 let outline =
                     Outline::parse(&line[..end]).map_err(|bad| ReadError::Damaged(format!("the manifest: {bad}")))?;
+                totals.entries += 1;
+                totals.files += u64::from(outline.kind == OutlineKind::File);
+                totals.raw_bytes = totals.raw_bytes.saturating_add(outline.stored_bytes);
+                if rest.is_empty() {
+                    self.looked_at.add(id, totals, &outline.path);
+                }
                 if !outline.path.starts_with(prefix) {
-                    if *outline.path > *prefix {
-                        self.hand_over();
-                        return Ok(());
-                    }
+                    is_behind |= *outline.path > *prefix;
                     continue;
                 }
                 let Some(seen) = self.seen.at(&outline.path)?.filter(|seen| seen.is_trusted) else { continue };
@@ -224,6 +237,9 @@ impl Reading<'_> {
                 if self.batch.entries.len() == BATCH && !self.send() {
                     return Ok(());
                 }
+            }
+            if is_behind {
+                break;
             }
         }
         self.hand_over();

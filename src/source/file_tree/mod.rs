@@ -3,6 +3,7 @@
 //! Reading and writing go by directory descriptors, one path component at a time and never through a link, so that what
 //! happens in the tree meanwhile can change what is read but not where.
 
+mod ahead;
 mod carry;
 mod check;
 mod content;

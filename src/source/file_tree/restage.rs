@@ -56,7 +56,7 @@ fn remove_touched(
     let mut walk = Walk::new(own, facts, prefix, options);
     while let Some(step) = walk.next().map_err(|error| failed("walking through", prefix, error))? {
         progress.check_cancelled()?;
-        let Step::Other { path, directory, name, listed: FileType::RegularFile } = step else { continue };
+        let Step::Other { path, directory, name, listed: FileType::RegularFile, .. } = step else { continue };
         let facts = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Facts::from(&stat),
             Err(Errno::NOENT) => continue,

@@ -46,7 +46,7 @@ pub(super) fn snapshot(
     let (root, facts) = tree.open_root()?;
     let options =
         WalkOptions { rules: &tree.rules, one_file_system: tree.options.one_file_system, report_excluded: false };
-    let mut walk = Walk::new(root, facts, tree.member().as_bytes(), options);
+    let walk = Walk::new(root, facts, tree.member().as_bytes(), options);
     let mut snapshot = Snapshot {
         rescan: request.rescan,
         known: known(tree, facts.identity, request),
@@ -55,6 +55,8 @@ pub(super) fn snapshot(
             .and_then(|folder| folder.begin(&tree.name, id, facts.identity).map(|writer| Notes::new(folder, writer))),
         ..Snapshot::new(sink)
     };
+    // Where all has to be opened in any case, nothing is gained by looking at it before.
+    let mut walk = if snapshot.known.is_some() { walk.looking_ahead() } else { walk };
     let mut opener = Opener::new();
     loop {
         progress.check_cancelled()?;
@@ -131,12 +133,15 @@ impl<'a> Snapshot<'a> {
                     return Ok(());
                 }
                 self.begin_reading();
+                // What was seen of it may be older than what the next backup may trust.
+                let facts = rustix::fs::fstat(fd).map_or(facts, |stat| Facts::from(&stat));
                 self.directory(path, &facts, Some(fd))
             }
-            Step::Other { path, directory, name, listed } => {
+            Step::Other { path, directory, name, listed, looked } => {
+                let look = || rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
                 if self.is_known(path)
-                    && let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
-                    && self.take_over(path, &Facts::from(&stat))?
+                    && let Some(facts) = looked.or_else(|| look().ok().map(|stat| Facts::from(&stat)))
+                    && self.take_over(path, &facts)?
                 {
                     return Ok(());
                 }
@@ -398,6 +403,8 @@ impl<'a> Snapshot<'a> {
                 .inspect_err(|error| tracing::warn!(source = %tree.name, %error, "what was seen is not written down"))
                 .ok()
         });
-        SnapshotTaken { summary: self.counts.into_summary(tree.name.clone(), self.warnings.into_list()), seen }
+        let looked_at = self.known.map(KnownEntries::into_looked_at).unwrap_or_default();
+        let summary = self.counts.into_summary(tree.name.clone(), self.warnings.into_list());
+        SnapshotTaken { summary, seen, looked_at }
     }
 }

@@ -1,5 +1,6 @@
 //! What a backup takes over from the last one, and what it reads again. Whatever it does, its manifest is that of a full.
 
+mod ceiling;
 mod differences;
 mod memory;
 mod random;
@@ -141,7 +142,7 @@ impl Scene {
 fn text(archive: &ArchiveReader) -> String {
     let mut text = Vec::new();
     let mut manifest = archive.manifest_text(b"");
-    while let Some(chunk) = manifest.next_chunk().unwrap() {
+    while let Some((_, chunk)) = manifest.next_chunk().unwrap() {
         text.extend_from_slice(chunk);
     }
     String::from_utf8(text).unwrap()
