@@ -7,7 +7,7 @@ use carelog_rpc::codec::CodecError;
 use carelog_rpc::{ClientError, ConnectionError, ErrorReply, PROTOCOL};
 
 use crate::exit::Exit;
-use crate::output::text::clean;
+use crate::output::text::{clean, clean_lines};
 
 /// Why a command ended without doing what was asked.
 #[derive(Debug)]
@@ -113,7 +113,8 @@ impl From<io::Error> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", clean(&self.what))?;
+        // Several faults stand on lines of their own, further in than what we say ourselves.
+        write!(f, "error: {}", clean_lines(&self.what).replace('\n', "\n       "))?;
         if let Some(why) = &self.why {
             write!(f, "\n  why: {}", clean(why))?;
         }

@@ -87,7 +87,12 @@ impl From<SourceError> for JobError {
 fn of_postgres(error: &PostgresError) -> (ErrorCode, &'static str) {
     match error {
         PostgresError::Cancelled(_) => (ErrorCode::Cancelled, ""),
-        PostgresError::Full { .. } => (ErrorCode::Failed, ""),
+        PostgresError::Full { .. } | PostgresError::NotAccepting { .. } => (ErrorCode::Failed, ""),
+        PostgresError::NotLoaded { .. } => (
+            ErrorCode::Failed,
+            "`restore --to DIR` writes the SQL out, to be changed and loaded by hand; or put right in the live database what the \
+             server does not take, and back it up again",
+        ),
         PostgresError::ToolsTooOld { .. } | PostgresError::Rights { .. } => (ErrorCode::Refused, ""),
         PostgresError::NoTools { .. }
         | PostgresError::User { .. }
@@ -98,10 +103,7 @@ fn of_postgres(error: &PostgresError) -> (ErrorCode, &'static str) {
         | PostgresError::Failed { .. }
         | PostgresError::TimedOut { .. }
         | PostgresError::Incomplete { .. }
-        | PostgresError::Answer { .. } => (
-            ErrorCode::Failed,
-            "look at the database server's log, and try again; `--source NAME` backs up the others meanwhile",
-        ),
+        | PostgresError::Answer { .. } => (ErrorCode::Failed, "look at the database server's log, and try again"),
     }
 }
 

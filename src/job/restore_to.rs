@@ -44,7 +44,7 @@ impl IntoDirectoryPlan {
         let (_, archive, _lease) = open_backup(parts, spec)?;
         let held = &archive.restore_point().metadata.sources;
         let mut sources = Vec::new();
-        for (name, paths) in selected_members(&archive, spec)? {
+        for (name, paths) in selected_members(parts, &archive, spec)? {
             let Some(source) = held.iter().find(|source| source.name == name) else { continue };
             let (files, bytes) = size_of(&archive, source, &paths, &BTreeSet::new())?;
             sources.push(WrittenSource { kind: source.kind, name, files, bytes });
@@ -62,7 +62,7 @@ pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec, directory: Option<Own
     let (_, archive, _lease) = opened.inspect_err(|error| damage::trace_if_damaged(cx, spec.backup, error))?;
     cx.begin_phase("extract")?;
     require_empty(&directory)?;
-    let selected = selected_members(&archive, spec)?;
+    let selected = selected_members(cx.parts, &archive, spec)?;
     let restore_point = archive.restore_point();
     if spec.paths.is_empty() {
         let held = restore_point.sources.iter().filter(|held| selected.iter().any(|(name, _)| *name == held.name));

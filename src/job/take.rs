@@ -18,7 +18,7 @@ use crate::archive::{
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupId, Class, ErrorCode, Scope};
-use crate::source::{CheckReport, SeenDraft, SnapshotRequest, Source};
+use crate::source::{CheckReport, SeenDraft, SnapshotError, SnapshotRequest, Source};
 use crate::store::{ArchiveName, Partial};
 
 /// What to take.
@@ -45,7 +45,7 @@ pub(super) fn take(cx: &JobContext<'_>, taking: &Taking<'_>) -> Result<Taken, Jo
     };
     phase("check")?;
     let sources = in_reading_order(taking.sources);
-    let Checked { mut warnings, metadata: of_sources } = check(cx, &sources)?;
+    let Checked { mut warnings, metadata: of_sources } = check(cx, taking, &sources)?;
     let mut bases = Bases::choose(cx.parts, &sources, taking.build_on)?;
     if let Some(rejected) = bases.rejected {
         damage::trace(cx, rejected, []);
@@ -125,13 +125,24 @@ struct Checked {
     metadata: Vec<SourceMetadata>,
 }
 
+/// A source is at fault. A backup can be had without it; what a restore has to save first cannot be chosen.
+fn of_source(taking: &Taking<'_>, error: JobError) -> JobError {
+    let others = "`--source NAME` backs up the others meanwhile";
+    let has_others = taking.class == Class::Backup && taking.sources.len() > 1 && error.code == ErrorCode::Failed;
+    if !has_others || error.hint.contains("--source NAME") {
+        return error;
+    }
+    let hint = if error.hint.is_empty() { others.to_owned() } else { format!("{}; {others}", error.hint) };
+    JobError { hint, ..error }
+}
+
 /// Everything that can be known before a byte is written.
-fn check(cx: &JobContext<'_>, sources: &[Arc<dyn Source>]) -> Result<Checked, JobError> {
+fn check(cx: &JobContext<'_>, taking: &Taking<'_>, sources: &[Arc<dyn Source>]) -> Result<Checked, JobError> {
     cx.parts.store.check()?;
     let mut checks: Vec<CheckReport> = Vec::with_capacity(sources.len());
     for source in sources {
         let report = source.check().map_err(|error| {
-            let error = JobError::from(error);
+            let error = of_source(taking, error.into());
             JobError { message: format!("source '{}': {}", source.name(), error.message), ..error }
         })?;
         checks.push(report);
@@ -199,7 +210,10 @@ fn write(
     for source in sources {
         let base = bases.of(source.name());
         let request = SnapshotRequest { base: base.as_ref(), seen: Some(&folder), rescan: taking.rescan };
-        let taken = source.snapshot(&mut writer, &request, cx.progress)?;
+        let taken = source.snapshot(&mut writer, &request, cx.progress).map_err(|error| match error {
+            SnapshotError::Source(error) => of_source(taking, error.into()),
+            other => other.into(),
+        })?;
         summaries.push(taken.summary);
         seen.extend(taken.seen);
         looked_at.merge(taken.looked_at);

@@ -37,6 +37,19 @@ pub(super) fn member(world: &World, member: &str) -> String {
     run(shell.args(["-c", &script])).expect_code(0).stdout
 }
 
+/// `member` of the newest backup, which may be an incremental.
+pub(super) fn member_of_newest(world: &World, member: &str) -> String {
+    let files = world.store_files();
+    let newest =
+        files.iter().rfind(|name| name.starts_with("backup_") && name.ends_with(".tar.zst")).expect("a backup");
+    let target = tempfile::tempdir().unwrap();
+    let archive = world.backups().join(newest);
+    let to = target.path().join("out");
+    let [archive, to] = [archive.to_str().unwrap(), to.to_str().unwrap()];
+    world.carelogd(&["extract", archive, "--to", to, "--path", member]).expect_code(0);
+    std::fs::read_to_string(Path::new(to).join(member)).unwrap()
+}
+
 /// The names of the members of the only backup, in order.
 fn members(world: &World) -> Vec<String> {
     let script = format!("zstd -dcq '{}' | tar -tf -", archive(world));

@@ -24,6 +24,19 @@ pub(super) fn forge_both(
     edit_globals: impl FnOnce(String) -> String,
     edit: impl FnOnce(String) -> String,
 ) -> String {
+    forge_of(world, edit_globals, |dump| edit(String::from_utf8(dump).unwrap()).into_bytes())
+}
+
+/// As [`forge`], of a dump that is no UTF-8.
+pub(super) fn forge_bytes(world: &World, edit: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
+    forge_of(world, |globals| globals, edit)
+}
+
+fn forge_of(
+    world: &World,
+    edit_globals: impl FnOnce(String) -> String,
+    edit: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) -> String {
     let files = world.store_files();
     let original = files.iter().rfind(|name| name.starts_with("backup_") && name.ends_with(".tar.zst")).unwrap();
     let archive = ArchiveReader::open(File::open(world.backups().join(original)).unwrap()).unwrap();
@@ -43,15 +56,16 @@ pub(super) fn forge_both(
     writer.begin_source();
     let read = |member: &str| {
         let entry = archive.entry(member.as_bytes()).unwrap().unwrap();
-        let mut text = String::new();
-        archive.open_content(entry.content().unwrap()).read_to_string(&mut text).unwrap();
+        let mut text = Vec::new();
+        archive.open_content(entry.content().unwrap()).read_to_end(&mut text).unwrap();
         text
     };
-    let mut add = |member: &str, text: &str| {
-        let mut content = Text(text.as_bytes());
+    let mut add = |member: &str, text: &[u8]| {
+        let mut content = Text(text);
         writer.add_file(member.as_bytes(), Meta::default(), text.len() as u64, &mut content).unwrap();
     };
-    add("database.globals.sql", &edit_globals(read("database.globals.sql")));
+    let globals = edit_globals(String::from_utf8(read("database.globals.sql")).unwrap());
+    add("database.globals.sql", globals.as_bytes());
     add("database.sql", &edit(read("database.sql")));
     let summaries = point.sources.iter().filter(|held| is_database(held.name.as_str())).cloned().collect();
     writer.finish(summaries, created_at).unwrap();

@@ -267,19 +267,36 @@ impl Cluster {
         self.psql_answer(database, script).expect_code(0).stdout
     }
 
+    /// As [`Cluster::psql`], of a script that is no UTF-8.
+    #[track_caller]
+    pub(crate) fn psql_bytes(&self, database: &str, script: &[u8]) {
+        self.psql_answer_to(database, script).expect_code(0);
+    }
+
     /// As [`Cluster::psql`], whatever becomes of it.
     #[track_caller]
     pub(crate) fn psql_answer(&self, database: &str, script: &str) -> Answer {
+        self.psql_answer_to(database, script.as_bytes())
+    }
+
+    #[track_caller]
+    fn psql_answer_to(&self, database: &str, script: &[u8]) -> Answer {
         // From a file: a pipe would have to be fed while the output is read.
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(script.as_bytes()).unwrap();
+        file.write_all(script).unwrap();
         std::io::Seek::rewind(&mut file).unwrap();
         run(self.psql_command(database).stdin(file))
     }
 
     /// A session that stays open.
     pub(crate) fn session(&self, database: &str) -> Session {
+        self.session_as(self.user(), database)
+    }
+
+    /// As [`Cluster::session`], as `role`.
+    pub(crate) fn session_as(&self, role: &str, database: &str) -> Session {
         let mut command = self.psql_command(database);
+        command.env("PGUSER", role);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());

@@ -113,3 +113,23 @@ fn what_cannot_be_settled_is_said_and_left_alone_until_it_can() {
     assert!(!report().contains("NOT SETTLED") && report().contains(nothing_changed), "{}", report());
     assert!(!site.assert_whole("settled late"));
 }
+
+#[test]
+fn what_could_not_be_settled_is_settled_by_the_next_restore_without_a_restart() {
+    let site = restore_killed_at(&("restore.swapped".to_owned(), 1));
+    let aside = site.world.laid_aside().into_iter().find(|name| name.contains("data.json")).unwrap();
+    let aside = site.world.path("clinic").join(aside);
+    let rescued = site.world.path("rescued");
+    fs::rename(&aside, &rescued).unwrap();
+    let _daemon = site.world.start();
+    site.restore().expect_code(9);
+    assert!(site.marker().exists());
+
+    fs::rename(&rescued, &aside).unwrap();
+    site.restore().expect_code(0);
+    site.wait_settled();
+    assert!(!site.marker().exists());
+    assert!(site.assert_whole("restored after it was settled"));
+    let status = site.world.ctl(&["status", "--json"]).expect_code(0).json();
+    assert!(!status["problems"].to_string().contains("is not settled"), "{status:#}");
+}

@@ -79,11 +79,19 @@ fn sources(plan: &RestorePlan, look: &Look) -> String {
                 cell(source.destination.to_string()),
                 cell(source.method.as_str().replace('_', " ")),
                 number(change(source, source.added)),
-                number(change(source, source.changed)),
+                number(changed(source)),
                 number(change(source, source.removed)),
             ]
         }),
     )
+}
+
+/// Whether their rows differ nobody has looked.
+fn changed(source: &RestoreSource) -> String {
+    match (source.changed.files, source.method) {
+        (1.., RestoreMethod::RenameDatabase) => format!("{} replaced", change(source, source.changed)),
+        _ => change(source, source.changed),
+    }
 }
 
 fn change(source: &RestoreSource, change: Change) -> String {

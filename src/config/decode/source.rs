@@ -104,6 +104,9 @@ fn postgres(reader: &mut Reader<'_, '_>) -> Option<PostgresSettings> {
         include_role_passwords: reader.value("include_role_passwords", value::boolean).unwrap_or(false),
     };
     let database = settings.url.database();
+    if database == "template0" {
+        reader.refuse("url", "names 'template0', to which nobody can connect; name the database of the application");
+    }
     if settings.restore_url.as_ref().is_some_and(|restore| restore.database() != database) {
         reader.refuse("restore_url", &format!("names another database than url; let both name '{database}'"));
     }

@@ -44,7 +44,7 @@ use crate::model::SourceName;
 
 pub(super) fn run(cx: &JobContext<'_>, spec: &RestoreSpec) -> Result<JobOutcome, JobError> {
     cx.note_restored(spec.backup);
-    cx.parts.restores.require_settled()?;
+    cx.parts.restores.settle_again(cx.parts)?;
     let opened = Restoring::open(cx.parts, spec);
     let mut restoring = opened.inspect_err(|error| damage::trace_if_damaged(cx, spec.backup, error))?;
     cx.begin_phase("verify")?;

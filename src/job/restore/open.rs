@@ -11,8 +11,8 @@ use super::super::verify::{Files, note_damage, note_found};
 use crate::archive::escape::{escape, unescape};
 use crate::archive::verify::verify_set;
 use crate::archive::{ArchiveReader, EntryKind, SourceMetadata};
-use crate::catalog::{BackupRecord, JobError, RestoreSpec};
-use crate::model::{ErrorCode, SourceName};
+use crate::catalog::{BackupFilter, BackupRecord, JobError, RestoreSpec};
+use crate::model::{Class, ErrorCode, SourceName};
 use crate::progress::Progress;
 use crate::source::postgres::PostgresError;
 use crate::source::{
@@ -59,7 +59,7 @@ impl Restoring {
     pub(super) fn open(parts: &Parts, spec: &RestoreSpec) -> Result<Self, JobError> {
         let (record, archive, lease) = open_backup(parts, spec)?;
         let mut replacements = Vec::new();
-        for (name, paths) in selected_members(&archive, spec)? {
+        for (name, paths) in selected_members(parts, &archive, spec)? {
             let kind = archive.restore_point().metadata.sources.iter().find(|s| s.name == name).map(|s| s.kind);
             let source = parts.source(&name).filter(|source| Some(source.kind()) == kind).ok_or_else(|| {
                 let message = format!("the backup holds the source '{name}', which is not configured here");
@@ -150,7 +150,7 @@ impl Restoring {
         });
         let hint = refused.iter().map(|error| error.hint.clone()).find(|hint| !hint.is_empty()).unwrap_or_default();
         let messages: Vec<String> = refused.into_iter().map(|error| error.message).chain(rights).collect();
-        failure(ErrorCode::Refused, messages.join("; "), &hint)
+        failure(ErrorCode::Refused, messages.join("\n"), &hint)
     }
 
     /// Files and bytes that are restored, which need not be all that the backup holds.
@@ -282,6 +282,7 @@ pub(in crate::job) fn open_backup(
 
 /// The sources to restore in the order of the backup, each with the paths that are named in it: none for all of it.
 pub(in crate::job) fn selected_members(
+    parts: &Parts,
     archive: &ArchiveReader,
     spec: &RestoreSpec,
 ) -> Result<Vec<(SourceName, Members)>, JobError> {
@@ -293,7 +294,8 @@ pub(in crate::job) fn selected_members(
     }
     if let Some(unknown) = spec.sources.iter().find(|name| !names.contains(&name.as_str())) {
         let message = format!("the backup does not hold a source '{unknown}'");
-        return Err(failure(ErrorCode::NotFound, message, &format!("it holds: {}", names.join(", "))));
+        let holds = format!("it holds: {}", names.join(", "));
+        return Err(failure(ErrorCode::NotFound, message, &format!("{holds}; {}", who_has(parts, unknown)?)));
     }
     let mut paths = members(archive, &spec.paths)?;
     let is_wanted = |name: &SourceName| spec.sources.is_empty() || spec.sources.contains(name);
@@ -303,6 +305,18 @@ pub(in crate::job) fn selected_members(
         .filter(|(_, paths)| spec.paths.is_empty() || paths.is_some())
         .map(|(name, paths)| (name, paths.unwrap_or_default()))
         .collect())
+}
+
+/// Which backup a restore of `source` can name.
+fn who_has(parts: &Parts, source: &SourceName) -> Result<String, JobError> {
+    let class = Some(Class::Backup);
+    let filter = BackupFilter { limit: Some(1), source: Some(source.clone()), class, ..BackupFilter::default() };
+    Ok(match parts.catalog.list_backups(&filter)?.first() {
+        Some(newest) => {
+            format!("the newest backup that has it: `carelogctl restore {} --source {source}`", newest.filename)
+        }
+        None => "no backup in the store has it".to_owned(),
+    })
 }
 
 /// The members that `paths` name, by source: as they are, or in the form in which a list shows them.

@@ -9,7 +9,7 @@ use super::super::context::Parts;
 use super::application::Application;
 use super::facts::RestoreFacts;
 use super::journal::{Ending, Journal, Step};
-use super::restores::{HOW_TO_SETTLE, Unsettled};
+use super::restores::{HOW_TO_SETTLE, Trouble, Unsettled};
 use super::transaction::put_back;
 use super::{Restores, replaced};
 use crate::catalog::{JobError, JobOutcome};
@@ -73,6 +73,45 @@ impl Restores {
         }
     }
 
+    /// Tries once more to settle what an earlier try could not, before anything else is restored. To be called by restores
+    /// only, of which one runs at a time.
+    ///
+    /// # Errors
+    /// [`JobError`]: what is still not settled. Another restore might replace what it needs.
+    pub(super) fn settle_again(&self, parts: &Parts) -> Result<(), JobError> {
+        let troubles = self.troubles();
+        for trouble in &troubles {
+            self.try_again(parts, trouble)?;
+            self.forget_trouble(trouble.job);
+            tracing::info!(job_id = %trouble.job, "the restore that could not be settled before is settled");
+        }
+        if !troubles.is_empty() {
+            self.lift_marker()?;
+        }
+        self.require_settled()
+    }
+
+    fn try_again(&self, parts: &Parts, trouble: &Trouble) -> Result<(), JobError> {
+        let job = trouble.job;
+        let journal = self.journals()?.into_iter().find(|journal| journal.state.header.job == job);
+        // When it is gone or ended, so is what it was about.
+        let Some(mut journal) = journal.filter(|journal| !journal.state.is_settled) else { return Ok(()) };
+        tracing::info!(job_id = %job, "trying again to settle the restore");
+        let still = |unsettled, error: &JobError| {
+            self.note_trouble(job, unsettled, &error.message);
+            self.require_settled()
+        };
+        if trouble.unsettled == Unsettled::Data
+            && let Err(error) = self.settle_sources(parts, &mut journal)
+        {
+            return still(Unsettled::Data, &error);
+        }
+        match self.settle_application(parts, &mut journal) {
+            Ok(()) => Ok(()),
+            Err(error) => still(Unsettled::Application, &error),
+        }
+    }
+
     fn settle_sources(&self, parts: &Parts, journal: &mut Journal) -> Result<(), JobError> {
         match journal.state.ending {
             Some(Ending::Undone) => Ok(()),
@@ -104,6 +143,9 @@ impl Restores {
         let application = self.application(parts, &progress);
         {
             let _turn = self.application_turn();
+            if journal.state.is_stopped && parts.settings.hooks.start_application.is_some() {
+                tracing::info!(job_id = %journal.state.header.job, "starting the application that the restore had stopped");
+            }
             let status = match journal.state.ending {
                 Some(Ending::Committed(_)) => JobState::Succeeded,
                 _ => JobState::Interrupted,

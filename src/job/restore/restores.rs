@@ -67,7 +67,8 @@ impl fmt::Display for Trouble {
 }
 
 /// What to do about a [`Trouble`].
-pub(super) const HOW_TO_SETTLE: &str = "remove the cause, then restart carelogd: it tries again";
+pub(super) const HOW_TO_SETTLE: &str =
+    "remove the cause, then repeat the restore with --yes or restart carelogd: either tries again to settle it";
 
 /// What to do about an application that was not started again.
 pub(super) const HOW_TO_START: &str =
@@ -104,6 +105,10 @@ impl Restores {
     pub(super) fn note_trouble(&self, job: JobId, unsettled: Unsettled, what: &str) {
         tracing::error!(job_id = %job, "{what}");
         self.lock_troubles().insert(job, Trouble { job, unsettled, what: what.to_owned() });
+    }
+
+    pub(super) fn forget_trouble(&self, job: JobId) {
+        self.lock_troubles().remove(&job);
     }
 
     /// Waits until nobody else stops or starts the application.

@@ -20,7 +20,7 @@ use crate::model::{BackupId, ErrorCode, JobState, SourceName};
 use crate::source::{KeptData, RecordedSwap, SwapRecord};
 
 pub(in crate::job) fn run(cx: &JobContext<'_>, spec: &UndoSpec) -> Result<JobOutcome, JobError> {
-    cx.parts.restores.require_settled()?;
+    cx.parts.restores.settle_again(cx.parts)?;
     let undoing = Undoing::open(cx.parts, spec)?;
     cx.note_restored(undoing.restoring.record.id);
     cx.begin_phase("verify")?;

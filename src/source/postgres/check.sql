@@ -14,6 +14,33 @@ WITH dumped AS (
 )
 SELECT jsonb_build_object(
     'role', current_user,
+    -- Who the site makes of us: the statement that ends it.
+    'made_into', (
+        SELECT CASE WHEN s.setrole = 0 THEN format('ALTER DATABASE %I RESET role;', d.datname)
+                    WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I RESET role;', session_user)
+                    ELSE format('ALTER ROLE %I IN DATABASE %I RESET role;', session_user, d.datname) END
+        FROM pg_catalog.pg_db_role_setting s
+        JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database(),
+             unnest(s.setconfig) AS line (text)
+        WHERE session_user <> current_user
+          AND s.setdatabase IN (0, d.oid)
+          AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
+          AND line.text LIKE 'role=%'
+        ORDER BY s.setrole <> 0 AND s.setdatabase <> 0 DESC, s.setrole <> 0 DESC
+        LIMIT 1
+    ),
+    'login', session_user,
+    -- Owners of large objects that the role may not read, with how many of each; superusers together as one without a name.
+    'unreadable_large_objects', (
+        SELECT coalesce(jsonb_object_agg(owner, count), '{}')
+        FROM (
+            SELECT CASE WHEN o.rolsuper THEN '' ELSE o.rolname END AS owner, count(*)
+            FROM pg_catalog.pg_largeobject_metadata l
+            JOIN pg_catalog.pg_roles o ON o.oid = l.lomowner
+            WHERE NOT current_setting('lo_compat_privileges')::boolean AND NOT ({MAY_READ_LARGE_OBJECT})
+            GROUP BY 1
+        ) AS unreadable
+    ),
     'size_bytes', pg_catalog.pg_database_size(pg_catalog.current_database()),
     'unreadable', (
         SELECT coalesce(jsonb_agg(name ORDER BY name), '[]')

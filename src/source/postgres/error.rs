@@ -71,12 +71,31 @@ pub enum PostgresError {
         /// The database.
         database: String,
     },
+    /// The database lets nobody in.
+    #[error(
+        "the database {database} on the server at {url} lets nobody connect: ALTER DATABASE {database} ALLOW_CONNECTIONS true; \
+         lets them in again"
+    )]
+    NotAccepting {
+        /// The server.
+        url: String,
+        /// The database, quoted.
+        database: String,
+    },
     /// The server or the program refused what was asked.
     #[error("{doing}: {message}")]
     Failed {
         /// What was tried, naming the database.
         doing: String,
         /// What the program printed, or its exit status when it printed nothing.
+        message: String,
+    },
+    /// A dump is whole, and the server does not take it.
+    #[error("{doing}: the server does not take what is in the backup: {message}")]
+    NotLoaded {
+        /// What was tried, naming the database.
+        doing: String,
+        /// What the server said.
         message: String,
     },
     /// The server has no room left.

@@ -7,11 +7,13 @@ mod check;
 mod dump;
 mod error;
 mod globals;
+mod lock_wait;
 mod process;
 mod restore;
 mod server;
 mod snapshot;
 mod sql;
+mod table_name;
 mod tools;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -120,6 +121,21 @@ impl Process {
     /// Tells the program that nothing more comes.
     pub(super) fn close_input(&mut self) {
         self.input = None;
+    }
+
+    /// Whether it has printed something or ended before `patience` is over.
+    pub(super) fn has_output_within(&self, patience: Duration) -> io::Result<bool> {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            self.progress.check_cancelled().map_err(|cancelled| io::Error::other(GivenUp::from(cancelled)))?;
+            let mut files = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut files, PollTimeout::from(LOOK_AGAIN)) {
+                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return Ok(true),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
     }
 
     /// Waits for its end and says how it ended. What it still prints on stdout is returned too.

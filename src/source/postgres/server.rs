@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PostgresError;
 use super::process::{Ended, GivenUp, Invocation, Process};
+use super::sql::Identifier;
 use super::tools::{Tools, Version};
 use crate::config::DatabaseUrl;
 use crate::progress::Progress;
@@ -86,7 +87,8 @@ impl Server {
         timeout: Option<Duration>,
     ) -> Result<Vec<u8>, PostgresError> {
         let mut psql = Process::start(&self.psql(database, timeout), &self.progress)?;
-        let mut parts = [HERMETIC, script, "\n;\n"].into_iter();
+        let own = self.own_settings();
+        let mut parts = [own.as_str(), script, "\n;\n"].into_iter();
         let fed = parts.try_for_each(|part| psql.write_all(part.as_bytes()));
         // One that ended early says better why than the pipe does.
         if let Err(error) = fed
@@ -111,7 +113,7 @@ impl Server {
     ) -> Result<Vec<u8>, PostgresError> {
         let mut psql = Process::start(&self.psql(database, timeout), &self.progress)?;
         let told = psql
-            .write_all(format!("{HERMETIC}SET synchronous_commit = on;\nSELECT 'connected';\n").as_bytes())
+            .write_all(format!("{}SET synchronous_commit = on;\nSELECT 'connected';\n", self.own_settings()).as_bytes())
             .and_then(|()| {
                 let mut answer = [0; b"connected\n".len()];
                 psql.read_exact(&mut answer)
@@ -133,8 +135,9 @@ impl Server {
             ["--no-psqlrc", "--no-password", "--no-align", "--tuples-only", "--quiet", "--set=ON_ERROR_STOP=1"];
         // What we ask and are told is UTF-8. A dump keeps the encoding of its database, and says so itself.
         let environment = [("PGCLIENTENCODING", "UTF8"), ("PGDATESTYLE", "ISO"), ("PGTZ", "UTC")];
-        let environment = environment.map(|(key, value)| (key, value.to_owned())).to_vec();
-        Invocation { environment, ..self.invocation("psql", database, &options, timeout) }
+        let mut psql = self.invocation("psql", database, &options, timeout);
+        psql.environment.extend(environment.map(|(key, value)| (key, value.to_owned())));
+        psql
     }
 
     /// The program `name` with `options`, connected to `database`.
@@ -148,18 +151,23 @@ impl Server {
         let url = self.connection.url.with_database(database);
         let mut arguments: Vec<_> = options.iter().map(Into::into).collect();
         arguments.push(format!("--dbname={url}").into());
-        let environment = self.session.clone().map(|session| ("PGAPPNAME", session)).into_iter().collect();
+        let mut environment = vec![("PGOPTIONS", WITHOUT_TIMEOUTS.to_owned())];
+        environment.extend(self.session.clone().map(|session| ("PGAPPNAME", session)));
         let (program, run_as) = (self.tools.program(name), self.connection.run_as.clone());
         Invocation { program, arguments, environment, run_as, timeout }
     }
 
-    /// Statements behind which what takes long may take it, whatever the site has set.
-    pub(super) const fn without_timeouts(&self) -> &'static str {
-        if self.version.is_at_least(17) {
-            "SET statement_timeout = 0;\nSET transaction_timeout = 0;\n"
-        } else {
-            "SET statement_timeout = 0;\n"
-        }
+    /// What the site has set for its applications must neither end our sessions nor make our questions slow. And nobody who
+    /// may create functions in the database may have us call them.
+    fn own_settings(&self) -> String {
+        let timeouts = [(0, "statement_timeout"), (0, "lock_timeout"), (0, "idle_in_transaction_session_timeout")]
+            .into_iter()
+            .chain([(14, "idle_session_timeout"), (17, "transaction_timeout")])
+            .filter(|(since, _)| self.version.is_at_least(*since))
+            .map(|(_, name)| format!("SET {name} = 0;\n"));
+        let methods = PLANNER_METHODS.iter().map(|method| format!("SET enable_{method} = on;\n"));
+        let path = std::iter::once("SET search_path = pg_catalog, pg_temp;\n".to_owned());
+        timeouts.chain(methods).chain(path).collect()
     }
 
     /// What a program's end means.
@@ -176,6 +184,8 @@ impl Server {
         // Messages of the server are in its own language; what is not recognised is shown as it is.
         Err(if says(&NO_DATABASE) && message.contains("database \"") && message.contains("FATAL") {
             PostgresError::NoDatabase { url: url(), database: database.to_owned() }
+        } else if says(&NOT_ACCEPTING) {
+            PostgresError::NotAccepting { url: url(), database: Identifier(database).to_string() }
         } else if says(&DENIED) {
             PostgresError::Denied { url: url(), message }
         } else if says(&UNREACHABLE) || ended.status.code() == Some(PSQL_NO_CONNECTION) {
@@ -214,8 +224,12 @@ impl Server {
     }
 }
 
-/// Nobody who may create functions in the database may have us call them.
-pub(super) const HERMETIC: &str = "SET search_path = pg_catalog, pg_temp;\n";
+/// How a session begins: one that waits or works for long may do so. Every version knows these.
+const WITHOUT_TIMEOUTS: &str = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
+
+/// Ways to answer a question that a site may have turned off, for its own questions.
+const PLANNER_METHODS: [&str; 8] =
+    ["bitmapscan", "hashagg", "hashjoin", "indexscan", "mergejoin", "nestloop", "seqscan", "sort"];
 
 /// A message as one line; it may quote a statement of any length.
 fn shortened(message: &str) -> String {
@@ -231,6 +245,7 @@ fn shortened(message: &str) -> String {
 /// psql's exit status when the connection is not there or went away (psql(1), "Exit Status").
 const PSQL_NO_CONNECTION: i32 = 2;
 const NO_DATABASE: [&str; 1] = ["does not exist"];
+const NOT_ACCEPTING: [&str; 1] = ["is not currently accepting connections"];
 const DENIED: [&str; 6] = [
     "authentication failed",
     "no password supplied",

@@ -6,10 +6,14 @@ use std::io::{self, Read as _};
 use super::dump::DumpScanner;
 use super::error::PostgresError;
 use super::globals::Globals;
+use super::lock_wait;
 use super::process::Process;
 use super::server::Server;
+use super::sql::Literal;
+use super::table_name::{hex, key_of};
 use super::{Postgres, SnapshotError, Source as _};
 use crate::archive::{ArchiveWriter, MemberContent, Meta, Mtime, SourceSummary, WriteError};
+use crate::clock::Clock;
 use crate::model::SourceKind;
 use crate::progress::Progress;
 
@@ -31,7 +35,7 @@ pub(super) fn snapshot(
         globals.database.name = live.database().to_owned();
     }
     let text = globals.text(source, &server)?;
-    let mut dump = Dump::start(source, &server)?;
+    let mut dump = Dump::start(source, &server, &globals.database.encoding)?;
     let metadata = source.metadata();
 
     writer.begin_source();
@@ -70,7 +74,10 @@ impl Postgres {
 struct Dump<'a> {
     server: &'a Server,
     database: &'a str,
+    encoding: &'a str,
+    clock: &'a Clock,
     doing: String,
+    has_begun: bool,
     /// `None` once it was waited for.
     process: Option<Process>,
     scanner: Option<DumpScanner>,
@@ -87,15 +94,21 @@ struct Done {
 }
 
 impl<'a> Dump<'a> {
-    fn start(source: &'a Postgres, server: &'a Server) -> Result<Self, PostgresError> {
+    /// Of a database of this `encoding`. The dump has the same, whatever the site has set for its clients: nothing has to be
+    /// converted then, and nothing can be that cannot be converted.
+    fn start(source: &'a Postgres, server: &'a Server, encoding: &'a str) -> Result<Self, PostgresError> {
         let database = source.database();
-        let options = ["--format=plain", "--no-password", LOCK_WAIT];
+        let encoded = format!("--encoding={encoding}");
+        let options = ["--format=plain", "--no-password", LOCK_WAIT, &encoded];
         let mut process = Process::start(&server.invocation("pg_dump", database, &options, None), &server.progress)?;
         process.close_input();
         Ok(Self {
             server,
             database,
+            encoding,
+            clock: &source.clock,
             doing: format!("dumping the database '{database}'"),
+            has_begun: false,
             process: Some(process),
             scanner: Some(DumpScanner::new()),
             done: Done::default(),
@@ -114,11 +127,31 @@ impl<'a> Dump<'a> {
             database: self.database.to_owned(),
             why: error.to_string(),
         })?;
-        let mut counts = scanned.rows;
+        let mut counts = self.by_key(scanned.rows)?;
         if scanned.large_objects > 0 {
             counts.insert(LARGE_OBJECTS.to_owned(), scanned.large_objects);
         }
         Ok(Done { counts, warnings: messages(&ended.errors) })
+    }
+
+    /// The rows of tables by their keys. Names in other encodings the server tells in ours.
+    fn by_key(&self, rows: BTreeMap<Vec<u8>, u64>) -> Result<BTreeMap<String, u64>, PostgresError> {
+        let is_ours = matches!(self.encoding, "UTF8" | "SQL_ASCII");
+        let foreign: Vec<&Vec<u8>> = rows.keys().filter(|name| !is_ours && !name.is_ascii()).collect();
+        let mut told: BTreeMap<String, String> = BTreeMap::new();
+        if !foreign.is_empty() {
+            let names: Vec<String> = foreign.into_iter().map(|name| format!("'{}'", hex(name))).collect();
+            let sql = format!(
+                "SELECT json_object_agg(name, convert_from(decode(name, 'hex'), {})) FROM unnest(ARRAY[{}]) AS name",
+                Literal(self.encoding),
+                names.join(", ")
+            );
+            told = self.server.ask(self.database, "asking for the names of tables", &sql)?;
+        }
+        Ok(rows
+            .into_iter()
+            .map(|(name, rows)| (told.remove(&hex(&name)).unwrap_or_else(|| key_of(&name)), rows))
+            .collect())
     }
 
     /// Keeps what an [`io::Error`] cannot carry.
@@ -139,7 +172,11 @@ impl<'a> Dump<'a> {
 impl MemberContent for Dump<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(process) = &mut self.process else { return Ok(0) };
-        let length = match process.read(buffer) {
+        let begun = match std::mem::replace(&mut self.has_begun, true) {
+            true => Ok(()),
+            false => lock_wait::wait_for_output(self.server, self.database, process, self.clock),
+        };
+        let length = match begun.and_then(|()| process.read(buffer)) {
             Ok(length) => length,
             Err(error) => {
                 let error = self.server.given_up(&self.doing, "pg_dump", None, error);

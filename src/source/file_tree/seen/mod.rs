@@ -72,6 +72,14 @@ impl SeenFolder {
     pub(super) fn open(&self, source: &SourceName, backup: BackupId, root: Identity) -> Option<SeenReader> {
         match SeenReader::open(&self.file_of(source), Header { backup, root }) {
             Ok(reader) => Some(reader),
+            // A crash leaves it so, and so does a backup that failed: nothing is wrong with any backup.
+            Err(error @ (Unusable::OtherBackup | Unusable::OtherFolder)) => {
+                tracing::info!(
+                    %source, %backup, reason = %error,
+                    "which files are unchanged since the last backup is not on record: this one reads every file, and takes longer"
+                );
+                None
+            }
             Err(error) => {
                 tracing::warn!(%source, %backup, %error, "what was seen last is of no use: all of it is read again");
                 None

@@ -6,7 +6,7 @@
 //! and its memory does not grow with the dump.
 //!
 //! Bytes below 128 have to stand for themselves, as they do in every encoding that a server can have; SJIS, BIG5, GBK and
-//! the like exist for clients only, and nobody should ask `pg_dump` for them. Rows written as `INSERT` are not counted.
+//! the like exist for clients only: `pg_dump` is asked for the encoding of the database. Rows written as `INSERT` are not counted.
 
 mod copied_rows;
 mod lexer;
@@ -20,12 +20,14 @@ use copied_rows::CopiedRows;
 use lexer::{Event, Lexer};
 use memchr::memchr;
 
+use super::super::shown::shown;
+
 /// What a whole dump holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scanned {
-    /// Rows by table, those without any too. A table is named as `pg_dump` spells it, `schema.table` with its quotes;
-    /// bytes that are not UTF-8 are replaced.
-    pub(super) rows: BTreeMap<String, u64>,
+    /// Rows by table, those without any too. A table is named as `pg_dump` spells it, `schema.table` with its quotes, in the
+    /// encoding of the dump.
+    pub(super) rows: BTreeMap<Vec<u8>, u64>,
     /// Large objects that the dump creates.
     pub(super) large_objects: u64,
 }
@@ -59,7 +61,7 @@ const LONGEST_LINE: usize = 200;
 pub(super) struct DumpScanner {
     lexer: Lexer,
     /// The table whose rows are being read. Otherwise it is statements, comments, lines for psql.
-    rows_of: Option<(String, CopiedRows)>,
+    rows_of: Option<(Vec<u8>, CopiedRows)>,
     scanned: Scanned,
     /// Of a line for psql, without its backslash.
     line: Vec<u8>,
@@ -133,7 +135,7 @@ impl DumpScanner {
     /// [`ScanError`].
     pub(super) fn finish(mut self) -> Result<Scanned, ScanError> {
         match self.rows_of {
-            Some((table, rows)) => Err(ScanError::CutShortInTable { table, rows: rows.count() }),
+            Some((table, rows)) => Err(ScanError::CutShortInTable { table: shown(&table), rows: rows.count() }),
             None if self.lexer.ended_with_marker() => Ok(self.scanned),
             None => Err(ScanError::CutShort),
         }
@@ -145,7 +147,6 @@ impl DumpScanner {
             None | Some(Event::LineForPsql) => {}
             Some(Event::LargeObject) => self.scanned.large_objects += 1,
             Some(Event::RowsFollow(table)) => {
-                let table = String::from_utf8_lossy(&table).into_owned();
                 self.rows_of = Some((table, CopiedRows::new()));
             }
         }

@@ -6,6 +6,7 @@ use super::super::super::shown::shown;
 use super::super::Postgres;
 use super::super::error::PostgresError;
 use super::super::process::Process;
+use super::super::restore::loading_options;
 use super::super::server::Server;
 use super::{GLOBALS_VERSION, Globals};
 use crate::archive::SourceMetadata;
@@ -48,15 +49,18 @@ impl Globals {
              -- Server {server}, pg_dump {tool}.\n\
              --\n\
              -- To make it again by hand, on a server that has no database of this name:\n\
+             --     export PGOPTIONS='{options}'\n\
              --     psql --dbname=postgres --file={globals_member}\n\
              --     psql --dbname={url} --set=ON_ERROR_STOP=1 --file={dump_member}\n\
-             -- In the first, 'already exists' of a role is no harm. The line below is for carelogd.\n\
+             -- In the first, 'already exists' of a role is no harm. Without the options, settings of the database that the first\n\
+             -- makes (read-only transactions, timeouts) could keep the second from loading. The line below is for carelogd.\n\
              {DATA}{data}\n",
             shown = shown(name.as_bytes()),
             location = metadata.location,
             server = self.server_version,
             tool = self.tool_version,
             url = DatabaseUrl::of(name),
+            options = loading_options(self.server_version),
         );
         match roles {
             Some(roles) => {
@@ -100,22 +104,34 @@ impl Globals {
     }
 }
 
+const DOING: &str = "dumping the server's roles";
+
+/// A server keeps the names of roles as they came, and does not know in which encoding that was.
+const OTHER_ENCODING: &str = "the name of a role seems to be in another encoding than this database: rename it (ALTER ROLE … RENAME \
+     TO …;), or leave the roles out by include_roles = false of the source";
+
 /// All roles of the server with their settings and memberships, as SQL.
 fn dump_roles(source: &Postgres, server: &Server) -> Result<String, PostgresError> {
     const END: &str = "-- PostgreSQL database cluster dump complete";
     let database = source.database();
     // It connects to this database and no other. As a URL, because it takes a name with a '=' for more than a name.
     let initial = format!("--database={}", server.connection.url);
-    let mut options = vec!["--roles-only", "--no-password", &initial];
+    // Whatever the site has set for its clients.
+    let mut options = vec!["--roles-only", "--no-password", "--encoding=UTF8", &initial];
     if !source.options.include_role_passwords {
         options.push("--no-role-passwords");
     }
     let process = Process::start(&server.invocation("pg_dumpall", database, &options, None), &server.progress)?;
     let (ended, printed) = process.finish()?;
-    server.require_success(database, "dumping the server's roles", &ended)?;
-    let printed = String::from_utf8(printed).map_err(|error| PostgresError::Answer {
-        doing: "dumping the server's roles".to_owned(),
-        message: error.to_string(),
+    server.require_success(database, DOING, &ended).map_err(|error| match error {
+        PostgresError::Failed { doing, message } if message.contains("encoding") => {
+            PostgresError::Failed { doing, message: format!("{message}; {OTHER_ENCODING}") }
+        }
+        other => other,
+    })?;
+    let printed = String::from_utf8(printed).map_err(|error| PostgresError::Failed {
+        doing: DOING.to_owned(),
+        message: format!("{error}; {OTHER_ENCODING}"),
     })?;
     if !printed.contains(END) {
         let why = format!("the dump of the server's roles does not end with '{END}'");

@@ -42,6 +42,8 @@ pub(super) struct LiveDatabase {
     pub(super) owner: String,
     /// Whether the role that asks is its owner, or a member of it.
     pub(super) is_ours: bool,
+    /// Whether its owner is a superuser.
+    pub(super) of_superuser: bool,
     pub(super) allows: bool,
     /// What it takes on the disk; unknown to a role that may not connect to it.
     pub(super) bytes: Option<u64>,
@@ -61,7 +63,7 @@ pub(super) struct ExistingRole {
     pub(super) name: String,
     /// Whether the role that asks is it, or a member of it.
     pub(super) is_ours: bool,
-    superuser: bool,
+    pub(super) superuser: bool,
     inherit: bool,
     create_role: bool,
     create_database: bool,
@@ -95,7 +97,8 @@ impl Facts {
              'may_create_roles', r.rolcreaterole OR r.rolsuper,\n\
              'may_signal', pg_has_role('pg_signal_backend', 'USAGE'), 'is_standby', pg_is_in_recovery(),\n\
              'live', (SELECT json_build_object('owner', pg_get_userbyid(datdba), 'allows', datallowconn,\n\
-             'is_ours', pg_has_role(datdba, 'USAGE'), 'bytes', CASE WHEN has_database_privilege(oid, 'CONNECT') THEN\n\
+             'is_ours', pg_has_role(datdba, 'USAGE'), 'of_superuser', (SELECT rolsuper FROM pg_roles o WHERE o.oid = datdba),\n\
+             'bytes', CASE WHEN has_database_privilege(oid, 'CONNECT') THEN\n\
              pg_database_size(oid) END) FROM pg_database WHERE datname = {live}),\n\
              'prepared', (SELECT coalesce(json_agg(gid), '[]') FROM pg_prepared_xacts WHERE database = {live}),\n\
              'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE database = {live}),\n\

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::super::error::StageError;
 use super::super::globals::Globals;
+use super::super::table_name::TableName;
 use crate::archive::{ArchiveReader, Content, EntryKind};
 use crate::model::{Sha256, SourceKind, SourceName};
 use crate::progress::Progress;
@@ -19,7 +20,7 @@ pub(super) struct Held {
     pub(super) dump: Content,
     /// Its member's name.
     pub(super) member: String,
-    /// What was counted when it was made; rows under the table's name as pg_dump spells it.
+    /// What was counted when it was made; the rows of tables under the key of each.
     pub(super) counts: BTreeMap<String, u64>,
 }
 
@@ -39,46 +40,7 @@ impl Held {
 
     /// The tables whose rows were counted.
     pub(super) fn tables(&self) -> BTreeMap<TableName, u64> {
-        self.counts.iter().filter_map(|(spelt, rows)| Some((TableName::parse(spelt)?, *rows))).collect()
-    }
-}
-
-/// A table, its names without quotes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-pub(super) struct TableName {
-    pub(super) schema: String,
-    pub(super) name: String,
-}
-
-impl TableName {
-    /// From `schema.table` as pg_dump spells it, in quotes where they are needed.
-    pub(super) fn parse(spelt: &str) -> Option<Self> {
-        let (schema, rest) = name_in(spelt)?;
-        let (name, rest) = name_in(rest.strip_prefix('.')?)?;
-        rest.is_empty().then_some(Self { schema, name })
-    }
-}
-
-fn name_in(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find('.').unwrap_or(text.len());
-        // A count of something else is called by words.
-        let is_name = end > 0 && !text[..end].contains(|c: char| c.is_whitespace() || c == '"');
-        return is_name.then(|| (text[..end].to_owned(), &text[end..]));
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix('"') {
-            Some(behind) => {
-                name.push('"');
-                rest = behind;
-            }
-            None => return Some((name, rest)),
-        }
+        self.counts.iter().filter_map(|(key, rows)| Some((TableName::of_key(key)?, *rows))).collect()
     }
 }
 
@@ -110,20 +72,4 @@ fn file(archive: &ArchiveReader, member: &str) -> Result<Content, StageError> {
 
 pub(super) fn damaged(member: &str, reason: &str) -> StageError {
     StageError::Damaged { member: member.to_owned(), chunk: None, reason: reason.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_are_understood_as_pg_dump_spells_them() {
-        let table = |schema: &str, name: &str| Some(TableName { schema: schema.to_owned(), name: name.to_owned() });
-        assert_eq!(TableName::parse("public.patients"), table("public", "patients"));
-        assert_eq!(TableName::parse(r#""a.b"."c ""d""""#), table("a.b", r#"c "d""#));
-        assert_eq!(TableName::parse("public.\"two\nlines\""), table("public", "two\nlines"));
-        for other in ["large objects", "x", "a.b.c", "\"a", "", ".", "\"a\".b\""] {
-            assert_eq!(TableName::parse(other), None, "{other}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ use super::super::dump::DumpScanner;
 use super::super::error::PostgresError;
 use super::super::process::Process;
 use super::super::server::Server;
+use super::super::tools::Version;
 use super::facts::Facts;
 use super::held::{Held, damaged};
 use crate::archive::{ArchiveReader, ContentReader, ReadError};
@@ -25,6 +26,22 @@ const STRATEGY: u32 = 15;
 const TRANSACTION_TIMEOUT: u32 = 17;
 /// How it sets it, at the beginning of a line.
 const SETS_TRANSACTION_TIMEOUT: &[u8] = b"\nSET transaction_timeout = 0;";
+
+/// The first major version that knows `idle_session_timeout`.
+const IDLE_SESSION_TIMEOUT: u32 = 14;
+
+/// With what options (`PGOPTIONS`) a session begins that loads a dump into a server of this version.
+pub(in super::super) fn loading_options(version: Version) -> String {
+    let mut options = LOADING.to_owned();
+    for (since, option) in
+        [(IDLE_SESSION_TIMEOUT, " -c idle_session_timeout=0"), (TRANSACTION_TIMEOUT, " -c transaction_timeout=0")]
+    {
+        if version.is_at_least(since) {
+            options.push_str(option);
+        }
+    }
+    options
+}
 
 /// Ends a load: what was committed before without waiting for the disk is on it when this one is. A server that crashes
 /// before takes the session with it, and so cannot lose the end of a dump unnoticed. Only a transaction that logs something
@@ -57,11 +74,7 @@ pub(super) fn load_dump(
     let mut invocation = server.psql(name, None);
     // What a dump selects is of no interest, and nobody reads it while we write.
     invocation.arguments.push("--output=/dev/null".into());
-    let loading = match server.version.is_at_least(TRANSACTION_TIMEOUT) {
-        true => format!("{LOADING} -c transaction_timeout=0"),
-        false => LOADING.to_owned(),
-    };
-    invocation.environment.push(("PGOPTIONS", loading));
+    invocation.environment.push(("PGOPTIONS", loading_options(server.version)));
     let mut psql = Process::start(&invocation, &server.progress)?;
     let feeding = Feeding { server, doing: &doing, held, scanner: DumpScanner::new() };
     let fed = feeding.feed(archive, &mut psql);
@@ -70,16 +83,49 @@ pub(super) fn load_dump(
     }
     let (ended, _) = psql.finish()?;
     // If it ended early it says why.
-    server.require_success(name, &doing, &ended)?;
+    server.require_success(name, &doing, &ended).map_err(|error| match error {
+        PostgresError::Failed { doing, message } => PostgresError::NotLoaded { doing, message },
+        other => other,
+    })?;
     if fed.is_err() {
         let message = "psql ended before it had read all of it".to_owned();
         return Err(PostgresError::Failed { doing, message }.into());
     }
-    let warnings = ended.errors.lines().filter(|line| !line.trim().is_empty()).take(WARNINGS);
-    Ok(LoadedDump { warnings: warnings.map(|line| format!("{}: {}", held.member, shown(line.as_bytes()))).collect() })
+    let warnings = said(&ended.errors).into_iter().take(WARNINGS);
+    Ok(LoadedDump {
+        warnings: warnings.map(|message| format!("{}: {}", held.member, shown(message.as_bytes()))).collect(),
+    })
 }
 
-/// So many lines of what psql printed are kept.
+/// What psql printed, each message with its hint and once, however often it came.
+fn said(printed: &str) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    for line in printed.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        // `psql:<stdin>:12: WARNING:  …`: the number is that of a line which nobody sees.
+        let text = line.strip_prefix("psql:").and_then(|rest| rest.split_once(": ")).map(|(_, text)| text);
+        match (text, messages.last_mut()) {
+            (None, Some(last)) if !MESSAGES.iter().any(|level| line.starts_with(level)) => {
+                last.push(' ');
+                last.push_str(line);
+            }
+            _ => messages.push(text.unwrap_or(line).to_owned()),
+        }
+    }
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for message in messages {
+        match counted.iter_mut().find(|(known, _)| *known == message) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((message, 1)),
+        }
+    }
+    let in_words = |(message, count)| if count == 1 { message } else { format!("{message} ({count} times)") };
+    counted.into_iter().map(in_words).collect()
+}
+
+/// How a message of the server begins; its details and hints follow on lines of their own.
+const MESSAGES: [&str; 5] = ["WARNING:", "NOTICE:", "ERROR:", "INFO:", "LOG:"];
+
+/// So many messages of what psql printed are kept.
 const WARNINGS: usize = 100;
 
 /// A dump that was loaded to its end.
@@ -186,14 +232,24 @@ pub(super) fn finish(server: &Server, held: &Held, name: &str) -> Result<(), Pos
     let maintenance = &server.connection.maintenance_db;
     let statements = format!("SET synchronous_commit = on;\n{statements}\n");
     server.script(maintenance, &format!("setting what belongs to {name}"), &statements, None)?;
-    server
-        .script(name, &format!("analyzing {name}"), &format!("{}ANALYZE;\n", server.without_timeouts()), None)
-        .map(drop)
+    server.script(name, &format!("analyzing {name}"), "ANALYZE;\n", None).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_told_once_with_its_hint_and_how_often_it_came() {
+        let printed = "psql:<stdin>:12: WARNING:  wal_level is insufficient\nHINT:  Set wal_level to logical.\n\
+                       psql:<stdin>:19: WARNING:  wal_level is insufficient\nHINT:  Set wal_level to logical.\n\
+                       WARNING:  another\n";
+        assert_eq!(
+            said(printed),
+            ["WARNING:  wal_level is insufficient HINT:  Set wal_level to logical. (2 times)", "WARNING:  another"]
+        );
+        assert!(said("\n").is_empty());
+    }
 
     #[test]
     fn a_setting_that_the_server_does_not_know_is_left_out_of_the_head_alone() {

@@ -48,6 +48,11 @@ impl Look {
         self.databases.iter().find(|found| found.name == name)
     }
 
+    /// Whether there is one with this OID, whatever it is called.
+    pub(super) fn has(&self, oid: u32) -> bool {
+        self.databases.iter().any(|found| found.oid == oid)
+    }
+
     /// The one with this OID if it has this name.
     pub(super) fn at_name(&self, oid: u32, name: &str) -> Option<&Found> {
         self.named(name).filter(|found| found.oid == oid)

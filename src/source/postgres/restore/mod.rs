@@ -13,14 +13,17 @@ mod plan;
 mod requirements;
 mod roles;
 mod session;
+mod sessions;
 mod stage;
 mod statements;
 mod swap;
+mod tables;
 mod validate;
 
 use std::sync::Arc;
 
 pub(super) use activity::written_to_this;
+pub(super) use load::loading_options;
 pub(super) use stage::WRITTEN;
 pub use swap::{DatabaseSwap, ReplacedDatabase};
 

@@ -9,19 +9,15 @@ use super::super::super::{KeptData, SourcePlan, shown};
 use super::super::Postgres;
 use super::super::error::PostgresError;
 use super::super::server::Server;
+use super::super::table_name::TableName;
 use super::facts::Facts;
-use super::held::TableName;
 use super::requirements::Findings;
+use super::sessions::{beyond_us, in_the_way};
 use super::swap::DatabaseSwap;
+use super::tables::{Table, tables_of};
 use crate::archive::ArchiveReader;
 use crate::model::SourceKind;
 use crate::progress::Progress;
-
-/// Tables with rows of their own that a dump holds, as pg_dump sees it.
-const TABLES: &str = "SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)), '[]') \
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' \
-     AND n.nspname <> 'information_schema' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
-     AND d.objid = c.oid AND d.deptype = 'e')";
 
 pub(super) fn plan(source: &Postgres, archive: &ArchiveReader, progress: &Progress) -> Result<SourcePlan, StageError> {
     let held = source.held(archive, progress)?;
@@ -29,7 +25,8 @@ pub(super) fn plan(source: &Postgres, archive: &ArchiveReader, progress: &Progre
     let server = Server::connect(&connection, progress)?;
     let live = source.database();
     let facts = Facts::ask(&server, live, &held.globals)?;
-    let Findings { refusals, mut warnings } = Findings::of(&facts, live, &held.globals);
+    let Findings { mut refusals, mut warnings } = Findings::of(&facts, live, &held.globals);
+    refusals.extend(in_the_way_of(&server, live)?);
     require_none(source, &refusals)?;
     if held.globals.server_version.major() > server.version.major() {
         warnings.push(format!(
@@ -77,7 +74,8 @@ pub(super) fn plan_of_kept(
     let server = Server::connect(&connection, progress)?;
     let live = source.database();
     let facts = Facts::ask(&server, live, &held.globals)?;
-    let Findings { refusals, mut warnings } = Findings::of_kept(&facts, live);
+    let Findings { mut refusals, mut warnings } = Findings::of_kept(&facts, live);
+    refusals.extend(in_the_way_of(&server, live)?);
     require_none(source, &refusals)?;
     warnings.push("what was replaced gets its name back: nothing is loaded, and no room is needed".to_owned());
     let now = live_tables(&server, &facts, live, &mut warnings);
@@ -105,13 +103,19 @@ fn of_tables(source: &Postgres, then: &BTreeSet<TableName>, now: &BTreeSet<Table
     }
 }
 
+/// The sessions that would keep the database `live` from being replaced.
+pub(super) fn in_the_way_of(server: &Server, live: &str) -> Result<Option<String>, PostgresError> {
+    let found = beyond_us(server, live)?;
+    Ok((!found.is_empty()).then(|| in_the_way(live, &found)))
+}
+
 /// Refuses, naming every obstacle.
 pub(super) fn require_none(source: &Postgres, refusals: &[String]) -> Result<(), StageError> {
     if refusals.is_empty() {
         return Ok(());
     }
     let path = source.restore_connection().url.to_string().into();
-    Err(SourceError::Refused { path, reason: refusals.join("; ") }.into())
+    Err(SourceError::Refused { path, reason: refusals.join("\n") }.into())
 }
 
 /// The tables of the live database. One that cannot be looked at is what a restore may be needed for.
@@ -119,9 +123,10 @@ fn live_tables(server: &Server, facts: &Facts, live: &str, warnings: &mut Vec<St
     if facts.live.as_ref().is_none_or(|live| !live.allows) {
         return BTreeSet::new();
     }
-    let tables: Result<Vec<TableName>, PostgresError> = server.ask(live, "looking at the tables", TABLES);
-    match tables {
-        Ok(tables) => tables.into_iter().collect(),
+    // What belongs to an extension is in a dump only where the extension says so.
+    let is_dumped = |(name, table): (TableName, Table)| (!table.of_extension).then_some(name);
+    match tables_of(server, live) {
+        Ok(tables) => tables.into_iter().filter_map(is_dumped).collect(),
         Err(error) => {
             let error = shown::shown(error.to_string().as_bytes());
             warnings.push(format!("the tables of the live database cannot be listed: {error}"));

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use super::super::super::shown::shown;
 use super::super::globals::{Globals, Role, RoleDefinition};
 use super::super::sql::{Identifier, Literal};
-use super::facts::Facts;
+use super::facts::{ExistingRole, Facts};
 
 /// What stands in the way, and what a person should know.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,8 +89,14 @@ impl Findings {
             self.warn(&format!("there is no database {live} now, so nothing is replaced"));
             return;
         };
-        if !database.is_ours {
-            let owner = Identifier(&database.owner);
+        let owner = Identifier(&database.owner);
+        if !database.is_ours && database.of_superuser {
+            let live = Identifier(live);
+            self.refuse(&format!(
+                "{user} may not rename it, because it belongs to {owner}, who is a superuser: name a superuser in restore_url, or \
+                 give it to another: ALTER DATABASE {live} OWNER TO …;"
+            ));
+        } else if !database.is_ours {
             self.refuse(&format!("{user} may not rename it, because it belongs to {owner}: GRANT {owner} TO {user};"));
         }
         if !facts.may_signal {
@@ -104,10 +111,12 @@ impl Findings {
         for role in &globals.roles {
             let name = Identifier(&role.name);
             let existing = facts.roles.iter().find(|existing| existing.name == role.name);
-            if role.owns && role.name != globals.database.owner && existing.is_some_and(|existing| !existing.is_ours) {
-                self.refuse(&format!(
-                    "{user} is no member of {name}, which owns something in it: GRANT {name} TO {user};"
-                ));
+            if role.owns
+                && role.name != globals.database.owner
+                && let Some(existing) = existing.filter(|existing| !existing.is_ours)
+            {
+                let what = format!("{user} is no member of {name}, which owns something in it");
+                self.refuse(&format!("{what}: {}", membership(existing, &facts.user)));
             }
             match (existing, &role.definition) {
                 (Some(existing), Some(definition)) => {
@@ -138,8 +147,8 @@ impl Findings {
         let existing = facts.roles.iter().find(|existing| existing.name == *owner);
         match existing {
             Some(existing) if !existing.is_ours => {
-                let owner = Identifier(owner);
-                self.refuse(&format!("{user} is no member of {owner}, which is to own it: GRANT {owner} TO {user};"));
+                let what = format!("{user} is no member of {}, which is to own it", Identifier(owner));
+                self.refuse(&format!("{what}: {}", membership(existing, &facts.user)));
             }
             None if globals.roles.iter().all(|role| role.name != *owner) => {
                 let owner = Identifier(owner);
@@ -183,11 +192,9 @@ impl Findings {
         for grantor in grantors.into_iter().filter(|grantor| **grantor != globals.database.owner) {
             let owns = globals.roles.iter().any(|role| role.name == *grantor && role.owns);
             let existing = facts.roles.iter().find(|existing| existing.name == *grantor);
-            if !owns && existing.is_some_and(|existing| !existing.is_ours) {
-                let name = Identifier(grantor);
-                self.refuse(&format!(
-                    "{user} is no member of {name}, which gave others rights on it: GRANT {name} TO {user};"
-                ));
+            if !owns && let Some(existing) = existing.filter(|existing| !existing.is_ours) {
+                let what = format!("{user} is no member of {}, which gave others rights on it", Identifier(grantor));
+                self.refuse(&format!("{what}: {}", membership(existing, &facts.user)));
             }
         }
     }
@@ -235,10 +242,26 @@ impl Findings {
     }
 
     fn refuse(&mut self, why: &str) {
-        self.refusals.push(why.to_owned());
+        self.refusals.push(in_one_line(why));
     }
 
     fn warn(&mut self, what: &str) {
-        self.warnings.push(what.to_owned());
+        self.warnings.push(in_one_line(what));
     }
+}
+
+/// How `user` gets the rights of `role`. To be given those of a superuser would be to be one.
+fn membership(role: &ExistingRole, user: &str) -> String {
+    let (name, user) = (Identifier(&role.name), Identifier(user));
+    match role.superuser {
+        true => format!(
+            "{name} is a superuser, so name a superuser in restore_url, or give to another what it owns and back up again"
+        ),
+        false => format!("GRANT {name} TO {user};"),
+    }
+}
+
+/// Each fault is a line of its own, whatever a name in it holds.
+fn in_one_line(text: &str) -> String {
+    shown(text.as_bytes())
 }

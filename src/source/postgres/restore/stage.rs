@@ -145,6 +145,10 @@ impl Staged for StagedDatabase {
 
     fn bring_up_to_date(&mut self, _progress: &Progress) -> Result<(), StageError> {
         let Some(swap) = self.database().filter(|_| !self.swap.is_made()) else { return Ok(()) };
+        // Before anybody is locked out.
+        if let Some(sessions) = plan::in_the_way_of(&self.server, &swap.live_name)? {
+            return Err(refused(swap, &sessions));
+        }
         // An application may have made its database anew since.
         let swap = recorded(&self.server, swap.clone())?;
         self.swap.replace_record(record_of(&self.source, swap));

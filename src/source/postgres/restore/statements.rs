@@ -36,9 +36,9 @@ pub(super) fn allow_connections(server: &Server, found: &Found) -> Result<(), Po
 /// Ends every connection, and waits until it is gone. All are told before the first is waited for.
 pub(super) fn end_connections(server: &Server, renames: &[Rename<'_>]) -> Result<(), PostgresError> {
     let oids: Vec<String> = renames.iter().map(|rename| rename.oid.to_string()).collect();
-    // The server itself ends its own maintenance when a database is renamed.
+    // The server itself ends its own maintenance, which has no user, when a database is renamed.
     let of = format!(
-        "FROM pg_stat_activity WHERE datid IN ({}) AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'",
+        "FROM pg_stat_activity WHERE datid IN ({}) AND pid <> pg_backend_pid() AND usesysid IS NOT NULL",
         oids.join(", ")
     );
     let sql = format!("SELECT pg_terminate_backend(pid) {of};\nSELECT pg_terminate_backend(pid, 10000) {of};\n");
@@ -80,7 +80,14 @@ pub(super) fn drop_database(server: &Server, found: &Found, connected: Connected
     let no_template =
         if found.is_template { format!("ALTER DATABASE {name} IS_TEMPLATE false;\n") } else { String::new() };
     let force = if connected == Connected::Ended { " WITH (FORCE)" } else { "" };
-    change(server, &format!("dropping {}", found.name), &format!("{no_template}DROP DATABASE {name}{force};\n"))
+    let sql = format!("{no_template}DROP DATABASE IF EXISTS {name}{force};\n");
+    change(server, &format!("dropping {}", found.name), &sql).or_else(|error| {
+        // Somebody else may have been at it, a psql that outlived its daemon too. Gone is gone.
+        match Look::at(server, &[], &[found.oid]) {
+            Ok(look) if !look.has(found.oid) => Ok(()),
+            _ => Err(error),
+        }
+    })
 }
 
 fn change(server: &Server, doing: &str, sql: &str) -> Result<(), PostgresError> {

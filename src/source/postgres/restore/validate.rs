@@ -1,12 +1,13 @@
 //! Holds a database that was loaded against what the backup counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::super::error::StageError;
-use super::super::super::shown::shown;
 use super::super::server::Server;
-use super::super::sql::Identifier;
-use super::held::{Held, TableName};
+use super::super::sql::Literal;
+use super::super::table_name::TableName;
+use super::held::Held;
+use super::tables::{Table, tables_of};
 use crate::progress::Progress;
 
 /// So many tables are counted by one script: what it prints has to fit a pipe while it is still being written.
@@ -19,63 +20,64 @@ pub(super) fn compare_rows(
     held: &Held,
     progress: &Progress,
 ) -> Result<Vec<String>, StageError> {
-    let tables: Vec<(TableName, u64)> = held.tables().into_iter().collect();
-    let look: Look = server.ask(database, "looking at the tables", LOOK)?;
+    let found = tables_of(server, database)?;
     let mut warnings = Vec::new();
-    for tables in tables.chunks(AT_ONCE) {
+    let mut countable = Vec::new();
+    for (name, expected) in held.tables() {
+        match found.get(&name) {
+            Some(table) if table.is_filtered => warnings
+                .push(format!("{name}: row-level security does not let the role of restore_url count its rows")),
+            Some(table) => countable.push((name, *table, expected)),
+            None if name.was_replaced() => warnings.push(format!(
+                "{name}: the backup was made by a version that did not keep this name as it is, so its rows ({expected}) could \
+                 not be compared"
+            )),
+            None => return Err(mismatch(&name, format!("it was not made; {expected} rows are in the backup"))),
+        }
+    }
+    for tables in countable.chunks(AT_ONCE) {
         progress.check_cancelled()?;
-        let countable = tables.iter().filter(|(table, _)| !look.filtered.contains(table));
-        let counted = count(server, database, countable.clone().map(|(table, _)| table))?;
-        for ((table, expected), found) in countable.zip(counted) {
+        let counted =
+            count(server, database, &held.globals.database.encoding, tables.iter().map(|(_, table, _)| table))?;
+        for ((name, table, expected), counted) in tables.iter().zip(counted) {
             // An extension fills its own tables itself, before what the backup has of them is added.
-            let is_right = if look.of_extensions.contains(table) { found >= *expected } else { found == *expected };
+            let is_right = if table.of_extension { counted >= *expected } else { counted == *expected };
             if !is_right {
-                let reason = format!("{found} rows were loaded, {expected} are in the backup");
-                return Err(StageError::Mismatch { member: format!("table {}", in_words(table)), reason });
+                return Err(mismatch(name, format!("{counted} rows were loaded, {expected} are in the backup")));
             }
         }
-        warnings.extend(tables.iter().filter(|(table, _)| look.filtered.contains(table)).map(|(table, _)| {
-            format!("{}: row-level security does not let the role of restore_url count its rows", in_words(table))
-        }));
     }
     Ok(warnings)
 }
 
-/// Which tables are not to be counted like others.
-const LOOK: &str = "SELECT json_build_object('of_extensions', (SELECT coalesce(json_agg(json_build_object('schema', n.nspname, \
-     'name', c.relname)), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_depend d ON d.classid = \
-     'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relkind = 'r'), 'filtered', \
-     (SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)), '[]') FROM pg_class c JOIN \
-     pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND row_security_active(c.oid)))";
-
-#[derive(serde::Deserialize)]
-struct Look {
-    of_extensions: BTreeSet<TableName>,
-    filtered: BTreeSet<TableName>,
+fn mismatch(table: &TableName, reason: String) -> StageError {
+    StageError::Mismatch { member: format!("table {table}"), reason }
 }
 
+/// The rows of each. The server spells the names itself and psql hands them back as they are, in its own `encoding`: there
+/// may be some that no other can hold.
 fn count<'t>(
     server: &Server,
     database: &str,
-    tables: impl Iterator<Item = &'t TableName>,
+    encoding: &str,
+    tables: impl Iterator<Item = &'t Table>,
 ) -> Result<Vec<u64>, StageError> {
+    let oids: Vec<String> = tables.map(|table| table.oid.to_string()).collect();
     // What inherits from a table is a table of its own.
-    let statement = |table: &TableName| {
-        format!("SELECT count(*) FROM ONLY {}.{};\n", Identifier(&table.schema), Identifier(&table.name))
-    };
+    let sql = format!(
+        "SET client_encoding = {};\nSELECT format('SELECT count(*) FROM ONLY %I.%I', n.nspname, c.relname) FROM \
+         unnest(ARRAY[{}]::oid[]) WITH ORDINALITY AS wanted (oid, place) JOIN pg_class c ON c.oid = wanted.oid JOIN \
+         pg_namespace n ON n.oid = c.relnamespace ORDER BY place \\gexec\n",
+        Literal(encoding),
+        oids.join(", ")
+    );
     let doing = format!("counting the rows of {database}");
-    let mut sql = server.without_timeouts().to_owned();
-    let mut wanted = 0;
-    for table in tables {
-        sql.push_str(&statement(table));
-        wanted += 1;
-    }
     let printed = server.script(database, &doing, &sql, None)?;
     let counts: Vec<u64> = String::from_utf8_lossy(&printed).lines().filter_map(|line| line.parse().ok()).collect();
-    if counts.len() == wanted {
+    if counts.len() == oids.len() {
         return Ok(counts);
     }
-    let reason = format!("{wanted} tables were asked about, {} answers came", counts.len());
+    let reason = format!("{} tables were asked about, {} answers came", oids.len(), counts.len());
     Err(StageError::Mismatch { member: database.to_owned(), reason })
 }
 
@@ -93,8 +95,4 @@ pub(super) fn compare_large_objects(
     }
     let reason = format!("{found} were loaded, {expected} are in the backup");
     Err(StageError::Mismatch { member: "large objects".to_owned(), reason })
-}
-
-fn in_words(table: &TableName) -> String {
-    shown(format!("{}.{}", Identifier(&table.schema), Identifier(&table.name)).as_bytes())
 }

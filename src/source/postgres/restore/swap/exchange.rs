@@ -8,12 +8,18 @@ use super::super::super::super::swap_record::Generation;
 use super::super::super::error::PostgresError;
 use super::super::super::server::Server;
 use super::super::look::Look;
+use super::super::sessions::{Session, in_the_way, sessions};
 use super::super::statements::{Rename, allow_connections, end_connections, refuse_connections, rename};
 use super::DatabaseSwap;
 use crate::failpoint;
 
 /// How long is tried against clients that connect again and again, and servers that are restarted.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// Who is connected is waited for so long while nobody else gets in; who we may not end, only as long as one that ends by
+/// itself may take.
+const GIVE_UP_ON_SESSIONS_AFTER: Duration = Duration::from_secs(10);
+const GIVE_UP_ON_OTHERS_AFTER: Duration = Duration::from_secs(2);
+const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// The name of a point before a step, one for each direction.
 macro_rules! point {
     ($goal:expr, $step:literal) => {
@@ -29,13 +35,24 @@ impl DatabaseSwap {
     pub(in crate::source) fn bring(&self, goal: Generation) -> Result<(), StageError> {
         let give_up_at = Instant::now() + failpoint::patience(GIVE_UP_AFTER);
         let mut server = self.reach()?;
+        let mut began = Instant::now();
+        let mut was_alone = false;
         loop {
             match self.try_bring(&server, goal) {
                 Err(StageError::Source(SourceError::Postgres(error))) if Instant::now() < give_up_at => {
                     if is_lost(&error) {
                         server = self.reach()?;
-                    } else if !self.is_in_use(&server)? {
-                        return Err(error.into());
+                        began = Instant::now();
+                    } else {
+                        let connected = self.sessions(&server)?;
+                        // Who was in the way may just have left.
+                        if connected.is_empty() && std::mem::replace(&mut was_alone, true) {
+                            return Err(error.into());
+                        }
+                        if !connected.is_empty() && began.elapsed() >= patience(goal, &connected) {
+                            return Err(self.refused(&in_the_way(&self.live_name, &connected)));
+                        }
+                        std::thread::sleep(TRY_AGAIN);
                     }
                 }
                 result => return result,
@@ -112,19 +129,27 @@ impl DatabaseSwap {
         Ok(())
     }
 
-    /// Whether somebody is connected to one of the two.
-    fn is_in_use(&self, server: &Server) -> Result<bool, StageError> {
+    /// Who is connected to one of the two.
+    fn sessions(&self, server: &Server) -> Result<Vec<Session>, StageError> {
         let oids: Vec<String> = self.old_oid().into_iter().chain([self.new_oid]).map(|oid| oid.to_string()).collect();
-        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datid IN ({})", oids.join(", "));
-        let doing = "looking for connections";
-        let count: u64 = server.ask(&server.connection.maintenance_db, doing, &sql)?;
-        Ok(count > 0)
+        Ok(sessions(server, &format!("s.datid IN ({})", oids.join(", ")))?)
     }
 
     fn pass(&self, point: &'static str) -> Result<(), StageError> {
         let path = self.live();
         steps::pass(point).map_err(|error| StageError::Source(SourceError::Io { doing: "exchanging", path, error }))
     }
+}
+
+/// What was live has to come back: that is tried for as long as anything is.
+fn patience(goal: Generation, connected: &[Session]) -> Duration {
+    let are_endable = connected.iter().all(|session| session.is_endable);
+    let usual = match (goal, are_endable) {
+        (Generation::Old, _) => GIVE_UP_AFTER,
+        (_, true) => GIVE_UP_ON_SESSIONS_AFTER,
+        (_, false) => GIVE_UP_ON_OTHERS_AFTER,
+    };
+    failpoint::patience(usual)
 }
 
 const fn is_lost(error: &PostgresError) -> bool {
