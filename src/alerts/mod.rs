@@ -41,7 +41,8 @@ pub use restore_time::{RestoreTime, restore_time};
 pub use rules::conditions;
 pub use settings::{AlertSettings, SourceObjectives};
 pub use state::{
-    CatalogState, EndedJobs, NoSchedules, Outlook, RunningJob, RunningJobs, Schedules, SkippedRun, SourceState, State, StoreState,
+    CatalogState, EndedJobs, NoSchedules, Outlook, RunningJob, RunningJobs, Schedules, SkippedRun, SourceState, State,
+    StoreState,
 };
 pub use watch::{AlertWatch, Looked};
 pub use ways::{Delivery, Tried, Ways};

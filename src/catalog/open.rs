@@ -79,11 +79,7 @@ impl Catalog {
     }
 
     fn of(path: &Path, connection: Connection) -> Self {
-        Self {
-            connection: Arc::new(Mutex::new(connection)),
-            reserve: reserve_of(path),
-            is_full: Arc::default(),
-        }
+        Self { connection: Arc::new(Mutex::new(connection)), reserve: reserve_of(path), is_full: Arc::default() }
     }
 }
 

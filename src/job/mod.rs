@@ -26,8 +26,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use archives::require_kept;
 pub use backup::{BackupPlan, PlannedSource};
 pub use context::{JobContext, Parts, Settings};
-pub use prune::{PrunePlan, leaves_trash_at, take_back};
 pub use origin::differences;
+pub use prune::{PrunePlan, leaves_trash_at, take_back};
 pub use restore::{
     Amount, BackupFacts, Kept, Recovered, Replaced, RestoreFacts, RestorePlan, Restores, Room, SourceFacts, Trouble,
     Unsettled,
