@@ -191,13 +191,29 @@ fn candidate(parts: &Parts, source: &Arc<dyn Source>, build_on: BuildOn) -> Resu
         // The newest, whatever its state: to build on an older one would hide what happened to it.
         BuildOn::Newest | BuildOn::NewestUnlessFullIsDue => {
             let filter = BackupFilter { all: true, ..holding(source) };
-            parts.catalog.newest_that(&filter, |record| record.state.is_restore_point())?
+            let newest = parts.catalog.newest_that(&filter, |record| record.state.is_restore_point())?;
+            match newest {
+                Some(newest) if is_empty_in(&newest, source) => {
+                    let is_kept = |record: &BackupRecord| record.state.is_restore_point();
+                    let before = parts.catalog.newest_few_that(&filter, EMPTY_DAYS, is_kept)?;
+                    before.into_iter().find(|record| !is_empty_in(record, source)).or(Some(newest))
+                }
+                newest => newest,
+            }
         }
         BuildOn::Sound { just_read } => {
             parts.catalog.newest_that(&holding(source), |record| is_sound(record, just_read))?
         }
     };
     Ok(record.filter(|record| holds(record, source.name(), source.kind())))
+}
+
+/// A tree that was not mounted for a few nights, and is back, is not stored again: the base is the newest backup of it that
+/// holds anything, among so many.
+const EMPTY_DAYS: usize = 64;
+
+fn is_empty_in(record: &BackupRecord, source: &Arc<dyn Source>) -> bool {
+    record.sources.iter().any(|held| held.name == *source.name() && held.files == 0)
 }
 
 /// The available backups that hold a source; no safety backups.

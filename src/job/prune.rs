@@ -117,7 +117,11 @@ fn without_other(parts: &Parts, backup: &BackupRecord) -> Result<Option<SourceNa
 fn is_in_another(parts: &Parts, backup: &BackupRecord, source: &SourceSummary) -> Result<bool, JobError> {
     let filter =
         BackupFilter { source: Some(source.name.clone()), class: Some(Class::Backup), ..BackupFilter::default() };
-    let holds = |other: &BackupRecord| other.sources.iter().any(|o| o.name == source.name && o.kind == source.kind);
+    // One of a tree that was not mounted holds nothing of it.
+    let holds = |other: &BackupRecord| {
+        let is_it = |o: &SourceSummary| o.name == source.name && o.kind == source.kind;
+        other.sources.iter().any(|o| is_it(o) && (o.files > 0 || source.files == 0))
+    };
     // Among the newest there is almost always one; all that there are may be thousands.
     for most in [4, usize::MAX] {
         let others = parts.catalog.newest_few_that(&filter, most, |other| other.id != backup.id)?;

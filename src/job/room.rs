@@ -76,17 +76,19 @@ pub(super) fn require_within_limit(parts: &Parts, room: Room) -> Result<(), JobE
 /// The first incremental takes this share of what the full took, by guess: one in so many bytes.
 const FIRST_INCREMENTAL: u64 = 10;
 
-/// So many backups are looked at: the last one may have been an unusually small one.
+/// So many backups are looked at: the last one may have been unusual.
 const LOOK_BACK: usize = 3;
 
-/// What is added to the largest of them: one in so many bytes, because data grows.
+/// What is added to that: one in so many bytes, because data grows.
 const GROWTH: u64 = 8;
 
 /// Bytes of a manifest's line, which waits beside the archive until its source was read.
 const LINE: u64 = 256;
 
-/// Estimates a backup of `sources`: the most that the last backups of its mode that hold each took, and a little more. The
-/// first time there is none; then what is to be read is counted, and of an incremental a share of the full is taken.
+/// Estimates a backup of `sources` by the last backups of its mode that hold each, and a little more: of an incremental by
+/// what is usual, because one large import must not refuse all that follow it; of a full by the largest, and by how much
+/// more the newest backup of any mode holds. The first time there is none; then what is to be read is counted, and of an
+/// incremental a share of the full is taken.
 pub(super) fn of_backup(
     parts: &Parts,
     sources: &[Arc<dyn Source>],
@@ -110,12 +112,37 @@ pub(super) fn of_backup(
     Ok(Room { needed_bytes, free_bytes: space.free_bytes, reserved_bytes })
 }
 
-/// What a source takes at most, by the last backups of this mode that hold it; `None` when there is none.
+/// What a source takes, by the last backups of this mode that hold it; `None` when there is none.
 fn stored_size(parts: &Parts, source: &SourceName, mode: Mode) -> Result<Option<u64>, JobError> {
     let filter = BackupFilter { source: Some(source.clone()), ..BackupFilter::default() };
     let last = parts.catalog.newest_few_that(&filter, LOOK_BACK, |backup| backup.mode == mode)?;
-    let most = last.iter().map(|backup| taken_by(source, backup)).max();
-    Ok(most.map(|bytes| bytes.saturating_add(bytes / GROWTH)))
+    let expected = match mode {
+        Mode::Incremental => median(last.iter().map(|backup| taken_by(source, backup)).collect()),
+        Mode::Full => {
+            let newest = parts.catalog.newest_that(&filter, |_any_mode| true)?;
+            let content = newest.map_or(0, |newest| content_of(source, &newest));
+            last.iter().map(|backup| grown(taken_by(source, backup), content_of(source, backup), content)).max()
+        }
+    };
+    Ok(expected.map(|bytes| bytes.saturating_add(bytes / GROWTH)))
+}
+
+/// The middle one; of two the larger.
+fn median(mut values: Vec<u64>) -> Option<u64> {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
+}
+
+/// What took `bytes` when there was so much content `then`, by what there is `now`.
+fn grown(bytes: u64, then: u64, now: u64) -> u64 {
+    if now <= then {
+        return bytes;
+    }
+    u64::try_from(u128::from(bytes) * u128::from(now) / u128::from(then.max(1))).unwrap_or(u64::MAX)
+}
+
+fn content_of(source: &SourceName, backup: &BackupRecord) -> u64 {
+    backup.sources.iter().find(|held| held.name == *source).map_or(0, |held| held.size_bytes)
 }
 
 /// What a source takes of a backup: its share by content of the archive's size, and its lines of the manifest on their way.
@@ -140,6 +167,21 @@ mod tests {
         let figures = "a backup: about 3.0 GiB are needed and 1.0 GiB have to stay free, 4.0 GiB are free";
         assert!(refused.message.ends_with(figures), "{}", refused.message);
         assert!(refused.hint.contains("min_free"), "{}", refused.hint);
+    }
+
+    #[test]
+    fn one_large_import_does_not_refuse_the_incrementals_behind_it() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![70]), Some(70));
+        assert_eq!(median(vec![2, 70_000_000]), Some(70_000_000), "nobody knows yet which of the two is usual");
+        assert_eq!(median(vec![2, 70_000_000, 3]), Some(3));
+    }
+
+    #[test]
+    fn a_full_takes_as_much_more_as_there_is_more_content() {
+        assert_eq!(grown(10, 100, 50), 10);
+        assert_eq!(grown(10, 100, 1000), 100);
+        assert_eq!(grown(u64::MAX, 1, u64::MAX), u64::MAX);
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn fallen(backups: &[Measured], accepted: Option<Timestamp>) -> Option<Falle
     let mut found: Option<Fallen> = None;
     for backup in &backups[before..] {
         let recent = &usual[usual.len().saturating_sub(LOOKED_AT)..];
-        let fall = if recent.len() < fewest { None } else { compared(recent, backup) };
+        let fall = emptied(recent, backup).or_else(|| compared(recent, backup).filter(|_| recent.len() >= fewest));
         if fall.is_none() {
             usual.push(backup);
         }
@@ -66,6 +66,15 @@ pub fn fallen(backups: &[Measured], accepted: Option<Timestamp>) -> Option<Falle
         found = fall.map(|(what, usual, now)| Fallen { what, usual, now, since });
     }
     found
+}
+
+/// A source that held something and holds nothing has fallen, however little is known of what is usual.
+fn emptied(usual: &[&Measured], backup: &Measured) -> Option<(String, u64, u64)> {
+    // An empty tree still has its root.
+    let is_nothing = |(name, count): (&String, &u64)| *count == 0 || name == "directories";
+    let is_empty = |of: &Measured| of.size_bytes == 0 && of.counts.iter().all(is_nothing);
+    let last = usual.last().filter(|last| last.size_bytes > 0 && is_empty(backup))?;
+    Some(("its size".to_owned(), last.size_bytes, 0))
 }
 
 /// The worst fall of `backup` against the median of `usual`.
@@ -127,6 +136,19 @@ mod tests {
             let found = fallen(&days(history), None);
             assert_eq!(found.as_ref().map(|fallen| (fallen.usual, fallen.now)), expected, "{history:?}");
         }
+    }
+
+    #[test]
+    fn a_source_of_which_nothing_is_left_has_fallen_although_nobody_knows_what_is_usual() {
+        let of_size = |n, size_bytes| Measured {
+            at: at(n),
+            size_bytes,
+            counts: [("files".to_owned(), size_bytes), ("directories".to_owned(), 1)].into(),
+        };
+        let found = fallen(&[of_size(0, 40), of_size(1, 0), of_size(2, 0)], None).unwrap();
+        assert_eq!((found.usual, found.now, found.since), (40, 0, at(1)));
+        assert_eq!(fallen(&[of_size(0, 40), of_size(1, 0), of_size(2, 1)], None), None, "something is there again");
+        assert_eq!(fallen(&[of_size(0, 0), of_size(1, 0)], None), None, "it never held anything");
     }
 
     #[test]

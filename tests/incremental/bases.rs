@@ -97,3 +97,28 @@ pub(super) fn content_of(path: &std::path::Path, member: &[u8]) -> u64 {
     let share = u64::from(location.offset + location.length / 2) * u64::from(frame.stored) / u64::from(frame.raw);
     frame.position + share
 }
+
+#[test]
+fn a_tree_that_was_not_mounted_for_a_night_is_said_aloud_and_is_not_stored_again_when_it_is_back() {
+    let world = world_of(30);
+    let _daemon = world.start();
+    let first = backup(&world);
+    let (studies, elsewhere) = (&world.clinic.studies, world.clinic.studies.with_extension("elsewhere"));
+    fs::rename(studies, &elsewhere).unwrap();
+    fs::create_dir(studies).unwrap();
+    let empty = backup_with(&world, &[], 3);
+
+    let status = world.ctl(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(status["verdict"], "at_risk", "{status:#}");
+    assert!(status["problems"].to_string().contains("far smaller than was usual"), "{status:#}");
+    let kept = world.ctl(&["delete", id(&first), "-m", "room", "--yes"]).expect_code(9);
+    assert!(kept.stderr.contains("the last good backup of source 'studies'"), "{kept:?}");
+
+    fs::remove_dir(studies).unwrap();
+    fs::rename(&elsewhere, studies).unwrap();
+    let back = backup(&world);
+    assert_eq!((&back["mode"], &back["needs"]), (&"incremental".into(), &serde_json::json!([first["id"]])));
+    assert!(back["new_bytes"].as_u64().unwrap() < 10_000, "{back:#} after {empty:#}");
+    Picture::live(&world).assert_is(&Picture::restored(&world, id(&back)));
+    assert_eq!(world.ctl(&["status", "--json"]).expect_code(0).json()["verdict"], "protected");
+}
