@@ -105,12 +105,14 @@ impl World {
         self
     }
 
-    /// The names of the files in the store, sorted; but for the room that is set aside.
+    /// The names of the files in the store, sorted, archives in the order in which they were taken; but for the room that
+    /// is set aside.
     pub(crate) fn store_files(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.backups()) else { return Vec::new() };
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect();
         names.retain(|name| name != ".carelog-reserve");
-        names.sort();
+        // The second one of the same second is called `…-2.tar.zst`, and would sort before the first.
+        names.sort_by_cached_key(|name| name.replace(".tar", "!.tar"));
         names
     }
 
