@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::alerts::condition::Condition;
 use crate::alerts::state::{SourceState, State};
 use crate::catalog::{Job, JobSpec};
-use crate::model::{EventKind, JobState, Severity};
+use crate::model::{ErrorCode, EventKind, JobState, Severity};
 
 /// A restore that failed was taken back: what is not asked for again within this time is not wanted any more.
 const RESTORE_COUNTS: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -53,7 +53,8 @@ pub(super) fn others_failed(state: &State) -> Vec<Condition> {
         let message = format!("the last verify job {}", how_it_ended(job.state));
         failed("verify_failed".to_owned(), EventKind::VerifyFailure, message, &job)
     });
-    let prune = last(&state.ended.removals).map(|job| {
+    let removals: Vec<Job> = state.ended.removals.iter().filter(|job| !was_refused(job)).cloned().collect();
+    let prune = last(&removals).map(|job| {
         let message = format!("the last prune job {}", how_it_ended(job.state));
         let next = format!("carelogctl job show {}", job.id);
         Condition::shown("prune_failed".to_owned(), Severity::Warning, message, &next)
@@ -64,6 +65,12 @@ pub(super) fn others_failed(state: &State) -> Vec<Condition> {
 fn failed(key: String, event: EventKind, message: String, job: &Job) -> Condition {
     let next = format!("carelogctl job show {}", job.id);
     Condition { is_told_by_job: true, ..Condition::alert(key, event, Severity::Warning, message, &next) }
+}
+
+/// Whoever asked to delete a backup that has to stay was told so, and nothing is wrong.
+fn was_refused(job: &Job) -> bool {
+    let code = job.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).map(|error| error.code);
+    matches!(job.spec, JobSpec::Prune(_)) && matches!(code, Some(ErrorCode::Refused | ErrorCode::Conflict))
 }
 
 /// One that a person stopped says nothing.
