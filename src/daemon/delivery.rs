@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::rounds::Seen;
 use crate::alerts::{Heartbeats, Outbox, Ways, Wellbeing};
 use crate::job::Parts;
 use crate::model::Severity;
@@ -39,7 +40,7 @@ impl Post {
 
     /// Delivers what is due, and calls the heartbeats that are; how long there is nothing to do then. `None` for as long as
     /// nothing new is written down. Blocks.
-    fn go(&self, looked_at: Option<Timestamp>, stop: &CancellationToken) -> Option<Duration> {
+    fn go(&self, seen: Option<Seen>, stop: &CancellationToken) -> Option<Duration> {
         let ways = self.ways();
         let delivery = ways.until(stop.clone());
         let delivered = self.outbox.deliver_due(&delivery);
@@ -49,7 +50,7 @@ impl Post {
         });
         // A daemon that ends says nothing more, least of all that all is well.
         let next_beat =
-            if stop.is_cancelled() { None } else { self.heartbeats.beat_due(&delivery, self.wellbeing(looked_at)) };
+            if stop.is_cancelled() { None } else { self.heartbeats.beat_due(&delivery, self.wellbeing(seen)) };
         let next = next_letter.into_iter().chain(next_beat).min()?;
         let wait: SignedDuration = next.duration_since(self.parts.clock.now());
         Some(Duration::try_from(wait).unwrap_or_default().clamp(SHORTEST_WAIT, LONGEST_WAIT))
@@ -59,20 +60,22 @@ impl Post {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner).ways)
     }
 
-    /// What the last look came to. `None` when nobody looked, or it cannot be known.
-    fn wellbeing(&self, looked_at: Option<Timestamp>) -> Option<Wellbeing> {
-        let seen_at = looked_at?;
+    /// What the last look came to. `None` when nobody looked, or it cannot be known. It is not well while a source has no
+    /// backup, although nobody is alerted of that until there was time to take one.
+    fn wellbeing(&self, seen: Option<Seen>) -> Option<Wellbeing> {
+        let Seen { at, is_protected } = seen?;
         let firing = self.parts.catalog.firing_alerts().ok()?;
-        Some(Wellbeing { seen_at, is_well: firing.iter().all(|alert| alert.severity == Severity::Notice) })
+        let is_quiet = firing.iter().all(|alert| alert.severity == Severity::Notice);
+        Some(Wellbeing { seen_at: at, is_well: is_protected && is_quiet })
     }
 }
 
 /// Delivers until the shutdown.
-pub(super) async fn run(post: Arc<Post>, mut looked_at: watch::Receiver<Option<Timestamp>>, shutdown: Shutdown) {
+pub(super) async fn run(post: Arc<Post>, mut seen: watch::Receiver<Option<Seen>>, shutdown: Shutdown) {
     while !shutdown.token().is_cancelled() {
-        let at = *looked_at.borrow_and_update();
+        let last = *seen.borrow_and_update();
         let (poster, stop) = (Arc::clone(&post), shutdown.token().clone());
-        let wait = match tokio::task::spawn_blocking(move || poster.go(at, &stop)).await {
+        let wait = match tokio::task::spawn_blocking(move || poster.go(last, &stop)).await {
             Ok(wait) => wait,
             Err(panic) => {
                 tracing::error!(%panic, "a delivery went wrong");
@@ -89,7 +92,7 @@ pub(super) async fn run(post: Arc<Post>, mut looked_at: watch::Receiver<Option<T
             () = shutdown.token().cancelled() => return,
             () = next => {}
             // An error would mean that nobody goes rounds any more.
-            gone = looked_at.changed() => if gone.is_err() { return },
+            gone = seen.changed() => if gone.is_err() { return },
         }
     }
 }

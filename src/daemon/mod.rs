@@ -95,7 +95,7 @@ pub fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
         settle::start_applications(jobs.parts(), interrupted);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready at {}", socket.display());
         let background = [
-            tokio::spawn(delivery::run(post, rounds.looked_at(), shutdown.clone())),
+            tokio::spawn(delivery::run(post, rounds.seen(), shutdown.clone())),
             tokio::spawn(rounds::make(rounds, queue.changes(), shutdown.clone())),
             tokio::spawn(follow_reloads(shutdown.clone(), reloader)),
         ];

@@ -25,19 +25,28 @@ pub(super) struct Rounds {
     scheduler: Arc<Scheduler>,
     alerts: Arc<AlertWatch>,
     status: StatusFile,
-    /// When the alerts were last looked at: then there may be notices to deliver, and it is known whether all is well.
-    looked_at: watch::Sender<Option<Timestamp>>,
+    /// What was last seen: then there may be notices to deliver, and it is known whether all is well.
+    seen: watch::Sender<Option<Seen>>,
     clock: Clock,
+}
+
+/// What a round has seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// When.
+    pub(super) at: Timestamp,
+    /// Whether each source has a backup that can be restored.
+    pub(super) is_protected: bool,
 }
 
 impl Rounds {
     pub(super) fn new(scheduler: Arc<Scheduler>, alerts: Arc<AlertWatch>, status: StatusFile, clock: Clock) -> Self {
-        Self { scheduler, alerts, status, looked_at: watch::Sender::default(), clock }
+        Self { scheduler, alerts, status, seen: watch::Sender::default(), clock }
     }
 
     /// Changes with each round in which the alerts were looked at.
-    pub(super) fn looked_at(&self) -> watch::Receiver<Option<Timestamp>> {
-        self.looked_at.subscribe()
+    pub(super) fn seen(&self) -> watch::Receiver<Option<Seen>> {
+        self.seen.subscribe()
     }
 
     /// Makes one round; when the next is wanted. Blocks.
@@ -49,7 +58,8 @@ impl Rounds {
         match self.alerts.look() {
             Ok(looked) => {
                 self.status.write(&looked.state);
-                self.looked_at.send_replace(Some(looked.state.now));
+                let is_protected = looked.state.sources.iter().all(|source| source.newest.is_some());
+                self.seen.send_replace(Some(Seen { at: looked.state.now, is_protected }));
             }
             Err(error) => tracing::error!(%error, "the alerts could not be looked at; they are again in a minute"),
         }

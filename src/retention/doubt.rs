@@ -16,7 +16,8 @@ const LONGEST_GAP: SignedDuration = SignedDuration::from_hours(400 * 24);
 const BELIEVED_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Why the clock cannot be believed at `now`, if it cannot.
-pub(super) fn doubt(backups: &[Candidate], now: Timestamp) -> Option<String> {
+#[must_use]
+pub fn doubt(backups: &[Candidate], now: Timestamp) -> Option<String> {
     let is_ahead = |backup: &&Candidate| backup.created_at > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
     let counts = |backup: &&Candidate| backup.state.is_restore_point() || backup.state == BackupState::Trashed;
     if let Some(ahead) = backups.iter().filter(counts).filter(is_ahead).map(|backup| backup.created_at).max() {

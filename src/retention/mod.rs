@@ -12,6 +12,7 @@ mod reason;
 mod rules;
 mod unusual;
 
+pub use doubt::doubt;
 pub use input::{Candidate, HeldBy, RetentionInput, SourceFacts, SourceKey};
 pub use plan::{Decision, Excess, RetentionPlan, excess, plan};
 pub use policy::{Keep, RetentionPolicy};

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::context::Parts;
 use super::super::failure::failure;
-use super::{trash, without_other};
+use super::{facts, trash, without_other};
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupFilter, BackupRecord, JobError};
 use crate::failpoint;
 use crate::model::{BackupState, ErrorCode};
+use crate::retention;
 use crate::store::{ArchiveName, Presence, Removal, StoreError};
 
 /// What became of a backup.
@@ -219,8 +220,13 @@ pub(super) fn require_unheld(parts: &Parts, backup: &BackupRecord) -> Result<(),
         let message = format!("{} is held by {}: {}", backup.filename, hold.who, hold.why);
         return Err(failure(ErrorCode::Refused, message, "`carelogctl release BACKUP -m REASON` ends its holds"));
     }
-    if beside.is_empty() {
+    if backup.holds.is_empty() && beside.is_empty() {
         return Ok(());
+    }
+    // By this clock every hold is over.
+    if let Some(doubt) = retention::doubt(&facts::gather(parts)?.1.backups, now) {
+        let message = format!("{} is held until a time that may not have come: {doubt}", backup.filename);
+        return Err(failure(ErrorCode::Refused, message, "`date` says what this machine's clock shows"));
     }
     match parts.store.set_holds(&name, &[]) {
         Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),

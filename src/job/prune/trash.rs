@@ -5,14 +5,15 @@ use jiff::Timestamp;
 
 use super::super::context::Parts;
 use super::super::failure::failure;
-use super::last_good_of;
 use super::plan::PrunePlan;
 use super::removal::{Freed, archive_name, leaves_trash_at, remove_for_good, require_unheld};
+use super::{facts, last_good_of};
 use crate::audit::{Actor, Entry};
 use crate::catalog::{BackupRecord, JobError};
+use crate::clock;
 use crate::failpoint;
 use crate::model::{BackupId, BackupState, ErrorCode};
-use crate::retention::RetentionInput;
+use crate::retention::{self, RetentionInput};
 use crate::store::{ArchiveName, Presence, StoreError};
 
 /// The store first: what was deleted must not come back with a catalog that is rebuilt.
@@ -97,16 +98,43 @@ pub(super) fn due(
         };
         troubled.into_iter().any(|facts| holds(&facts.source))
     };
-    let is_over = |backup: &BackupRecord| backup.trashed_at.is_some_and(|since| leaves_trash_at(parts, since) <= now);
+    let is_over = |backup: &BackupRecord| {
+        let is_credible = is_credible(backup, now);
+        backup.trashed_at.is_some_and(|since| is_credible && leaves_trash_at(parts, since) <= now)
+    };
     let mut trashed = parts.catalog.trashed_backups()?;
     trashed.retain(|backup| is_over(backup) && !is_in_trouble(backup));
     Ok(trashed)
+}
+
+/// Whether it can have been put into the trash when the mark says. One that is older than the backup itself, or lies
+/// ahead, was written by a clock that was wrong.
+fn is_credible(backup: &BackupRecord, now: Timestamp) -> bool {
+    backup.trashed_at.is_some_and(|since| backup.created_at <= since && since <= clock::latest_credible(now))
+}
+
+/// Lets the time in the trash begin now for what was put there by a clock that was wrong, once the clock is believed.
+fn begin_anew(parts: &Parts, actor: &Actor) -> Result<(), JobError> {
+    let now = parts.clock.now();
+    let mut wrong = parts.catalog.trashed_backups()?;
+    wrong.retain(|backup| !is_credible(backup, now));
+    if wrong.is_empty() || retention::doubt(&facts::gather(parts)?.1.backups, now).is_some() {
+        return Ok(());
+    }
+    for backup in wrong {
+        let entry = Entry::new(now, actor.clone(), "backup.trash", backup.id)
+            .with("trashed_until", leaves_trash_at(parts, now))
+            .because("it was put into the trash by a clock that was wrong");
+        put(parts, &backup, &archive_name(&backup)?, now, &entry)?;
+    }
+    Ok(())
 }
 
 /// Removes for good what lay in the trash long enough by `plan`. What is held, or would be the last good backup of its
 /// source, stays; so does what is read at the moment, until the next time.
 pub(super) fn empty(parts: &Parts, plan: &PrunePlan, actor: &Actor) -> Result<Freed, JobError> {
     let mut freed = Freed::default();
+    begin_anew(parts, actor)?;
     for planned in &plan.leaves_trash {
         let Some(_removal) = parts.leases.remove(planned.id) else { continue };
         // Looked at only now, when nobody can take it back or hold it any more.
