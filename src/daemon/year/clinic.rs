@@ -286,9 +286,10 @@ impl Clinic {
         names.filter_map(|name| name.into_string().ok()).filter(|name| name.parse::<ArchiveName>().is_ok()).collect()
     }
 
-    /// The due times of which jobs came, by the audit trail, in order of schedule and time.
-    pub(super) fn ran(&self) -> Vec<(String, Timestamp)> {
-        let records = self.catalog().audit_records(&AuditFilter::default()).unwrap();
+    /// The due times of which jobs came since then, by the audit trail, in order of schedule and time.
+    pub(super) fn ran(&self, since: Timestamp) -> Vec<(String, Timestamp)> {
+        let filter = AuditFilter { since: Some(since), ..AuditFilter::default() };
+        let records = self.catalog().audit_records(&filter).unwrap();
         let parameters = records.iter().map(|record| &record.entry).filter(|entry| entry.action == "job.enqueue");
         let mut ran: Vec<_> = parameters
             .filter_map(|entry| {

@@ -43,7 +43,8 @@ struct Firing {
 /// How a schedule stands.
 #[derive(Default)]
 struct Standing {
-    ran: Vec<Timestamp>,
+    /// The due times of which a job came, each with when it did.
+    ran: Vec<(Timestamp, Timestamp)>,
     skipped: u64,
     last_skipped: Option<Timestamp>,
 }
@@ -89,7 +90,7 @@ impl Reckoning {
             let Some(newest) = due.pop() else { continue };
             let age = now.duration_since(newest);
             if age <= ON_TIME || age < rule.catch_up {
-                standing.ran.push(newest);
+                standing.ran.push((newest, now));
             } else {
                 due.push(newest);
             }
@@ -101,7 +102,7 @@ impl Reckoning {
     }
 
     /// What a job did to the backups; whether it did what was asked.
-    pub(super) fn ran(&mut self, job: &Job, end: &JobEnd, content: &Content, now: Timestamp) -> bool {
+    pub(super) fn did(&mut self, job: &Job, end: &JobEnd, content: &Content, now: Timestamp) -> bool {
         let did = match &job.spec {
             JobSpec::Backup(_) => self.back_up(job, end, content, now),
             JobSpec::Expire(_) => {
@@ -215,7 +216,7 @@ impl Reckoning {
     fn is_last_of_a_source(&self, made: &Made) -> bool {
         let is_elsewhere =
             |source: &&str| self.live().any(|other| other.id != made.id && other.sources.contains(*source));
-        !made.sources.iter().all(|source| is_elsewhere(&source))
+        !made.sources.iter().all(|source| is_elsewhere(source))
     }
 
     /// What fires now, and what is told of it.
@@ -256,7 +257,7 @@ impl Reckoning {
             wrong.insert("verify_failed".to_owned());
         }
         for (name, standing) in &self.schedules {
-            if standing.last_skipped > standing.ran.last().copied() {
+            if standing.last_skipped > standing.ran.last().map(|(due, _)| *due) {
                 wrong.insert(format!("schedule_skipped/{name}"));
             }
         }
@@ -290,10 +291,11 @@ impl Reckoning {
         self.firing.keys().cloned().collect()
     }
 
-    /// In order of schedule and time.
-    pub(super) fn ran_at(&self) -> Vec<(String, Timestamp)> {
+    /// The due times of which jobs came since then, in order of schedule and time.
+    pub(super) fn ran(&self, since: Timestamp) -> Vec<(String, Timestamp)> {
         let of = |(name, standing): (&&str, &Standing)| {
-            standing.ran.iter().map(|due| ((*name).to_owned(), *due)).collect::<Vec<_>>()
+            let ran = standing.ran.iter().filter(|(_, at)| *at >= since);
+            ran.map(|(due, _)| ((*name).to_owned(), *due)).collect::<Vec<_>>()
         };
         self.schedules.iter().flat_map(of).collect()
     }
