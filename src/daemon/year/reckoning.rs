@@ -216,7 +216,7 @@ impl Reckoning {
     fn is_last_of_a_source(&self, made: &Made) -> bool {
         let is_elsewhere =
             |source: &&str| self.live().any(|other| other.id != made.id && other.sources.contains(*source));
-        !made.sources.iter().all(|source| is_elsewhere(source))
+        !made.sources.iter().all(is_elsewhere)
     }
 
     /// What fires now, and what is told of it.
