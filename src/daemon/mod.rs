@@ -11,6 +11,8 @@ mod recover;
 mod reload;
 mod rounds;
 mod settle;
+#[cfg(test)]
+mod year;
 
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
