@@ -46,7 +46,7 @@ pub(super) const fn reason(code: ErrorCode) -> &'static str {
         ErrorCode::NotPermitted => "it is not permitted",
         ErrorCode::Corruption => "stored data is damaged or missing",
         ErrorCode::Conflict => "something else was in the way",
-        ErrorCode::Refused => "it was refused for safety, for example for lack of room",
+        ErrorCode::Refused => "it was refused for safety before anything was changed",
         ErrorCode::Cancelled => "it was cancelled",
     }
 }

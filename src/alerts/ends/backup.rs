@@ -1,6 +1,6 @@
 //! The end of a backup.
 
-use super::{End, cause, code, fact, look_at, warnings};
+use super::{End, cause, code, fact, look_at, source_at_fault, warnings};
 use crate::alerts::notice::Fact;
 use crate::alerts::words::{count, size};
 use crate::catalog::{BackupRecord, Job};
@@ -67,12 +67,14 @@ pub(super) fn failed(job: &Job) -> End {
             step("when the cause is removed: carelogctl backup; meanwhile --source NAME backs up the others"),
         ],
     });
+    let at_fault = source_at_fault(job);
+    let at = at_fault.as_ref().map_or_else(String::new, |source| format!(" at source '{source}'"));
     End {
         event: EventKind::BackupFailure,
         severity: Severity::Warning,
-        title: "the backup failed".to_owned(),
-        message: format!("A backup was not taken: {}. Earlier backups are untouched.", cause(job)),
-        facts: Vec::new(),
+        title: format!("the backup failed{at}"),
+        message: format!("A backup was not taken{at}: {}. Earlier backups are untouched.", cause(job)),
+        facts: at_fault.map(|source| fact("Source", source.as_str())).into_iter().collect(),
         steps,
     }
 }

@@ -16,7 +16,7 @@ use super::settings::AlertSettings;
 use super::words::{count, reason, span};
 use crate::catalog::{CatalogError, Job, JobSpec};
 use crate::job::Parts;
-use crate::model::{ErrorCode, EventKind, JobState, Severity};
+use crate::model::{ErrorCode, EventKind, JobState, Severity, SourceName};
 
 /// What is said of an end, before it has its date and its place.
 #[derive(Debug)]
@@ -88,6 +88,13 @@ fn facts_of_every_job(job: &Job) -> Vec<Fact> {
 }
 
 /// Why a job failed, without its own words.
+/// The source that the error names. Its name is of the configuration, and says nothing of what it holds.
+fn source_at_fault(job: &Job) -> Option<SourceName> {
+    let error = job.outcome.as_ref()?.error.as_ref()?;
+    let (_, named) = error.message.split_once("source '")?;
+    named.split_once('\'')?.0.parse().ok()
+}
+
 fn cause(job: &Job) -> &'static str {
     match (job.state, job.outcome.as_ref().and_then(|outcome| outcome.error.as_ref())) {
         (JobState::Interrupted, _) | (_, None) => "the daemon ended while it ran",
