@@ -18,7 +18,7 @@ fn a_failed_backup_says_why_in_general_words_and_what_to_do_by_its_code() {
     };
     for (code, cause, step) in [
         (ErrorCode::Failed, "could not be read", "journalctl -u carelogd"),
-        (ErrorCode::Refused, "lack of room", "how much room is left"),
+        (ErrorCode::Refused, "refused for safety", "how much room is left"),
         (ErrorCode::Corruption, "damaged or missing", "backup --full"),
         (ErrorCode::NotFound, "does not exist", "check-config"),
     ] {
@@ -29,6 +29,19 @@ fn a_failed_backup_says_why_in_general_words_and_what_to_do_by_its_code() {
     }
     let interrupted = backup::failed(&ended(backup_spec(), JobState::Interrupted, 5));
     assert!(interrupted.message.contains("the daemon ended while it ran"), "{}", interrupted.message);
+}
+
+#[test]
+fn a_failed_backup_names_the_source_at_fault_and_nothing_of_what_it_holds() {
+    let mut job = ended(backup_spec(), JobState::Failed, 5);
+    let error = job.outcome.as_mut().unwrap().error.as_mut().unwrap();
+    error.message = "source 'studies': '/srv/studies/Miller, John.dcm' cannot be read".to_owned();
+    let end = backup::failed(&job);
+    assert_eq!(end.title, "the backup failed at source 'studies'");
+    assert!(!all_text(&end).contains("Miller"), "{}", all_text(&end));
+    let error = job.outcome.as_mut().unwrap().error.as_mut().unwrap();
+    error.message = "source '../Miller, John': no".to_owned();
+    assert_eq!(backup::failed(&job).title, "the backup failed", "no name of a source");
 }
 
 #[test]
