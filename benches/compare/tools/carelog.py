@@ -74,7 +74,9 @@ class CareLog(Tool):
         return timed([self.carelogd, "extract", archive, "--to", to, "--path", member], env=self.environment)
 
     def size(self):
-        return tree_bytes(self.store)
+        reserve = self.store / ".carelog-reserve"
+        # Room that is set aside for a full disk is no backup.
+        return tree_bytes(self.store) - (reserve.stat().st_size if reserve.exists() else 0)
 
     def end(self):
         self.daemon.send_signal(signal.SIGTERM)
